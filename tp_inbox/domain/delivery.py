@@ -82,6 +82,8 @@ def advance(current: Delivery, reported: Delivery) -> Delivery:
     A late or repeated report changes nothing. "Delivered" overrules a failure and clears its reason.
     Two failures keep the better known reason, so a repetition without its code erases nothing and one
     with a code fills a gap. An outgoing text never becomes a received one, nor the other way round.
+
+    A text that goes back to the queue is our own decision, not a report: it does not pass through here.
     """
     if DeliveryState.RECEIVED in (current.state, reported.state):
         return current
