@@ -1,0 +1,252 @@
+"""Whether a family wants to be texted: reading their words, and the standing of an append-only ledger.
+
+Opt-outs are honoured in any reasonable wording (47 CFR 64.1200(a)(10)): a clear word at once, anything
+likely by asking the member of staff who reads it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, tzinfo
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What a family's text says about being texted."""
+
+    STOP_CERTAIN = "stop_certain"
+    """Opt out now."""
+    STOP_LIKELY = "stop_likely"
+    """Ask the member of staff who reads it."""
+    START = "start"
+    HELP = "help"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """``carrier_handles``: the carrier has acted and answered by itself, so we do not answer.
+
+    ``only_if_opted_out``: YES opens a closed line again, and is an ordinary answer on an open one.
+    """
+
+    verdict: Verdict
+    carrier_handles: bool = False
+    only_if_opted_out: bool = False
+
+
+CARRIER_WORDS = {
+    **dict.fromkeys("stop stopall unsubscribe cancel end quit revoke optout".split(), Verdict.STOP_CERTAIN),
+    **dict.fromkeys("start unstop yes".split(), Verdict.START),
+    **dict.fromkeys("help info".split(), Verdict.HELP),
+}
+"""What the carrier acts on by itself, alone in a message and in any case."""
+
+
+def read_consent(body: str) -> Reading:
+    """What a family's text says about being texted; staff still see the text itself.
+
+    Certain: a stop word alone, whatever its case, punctuation or emoji, or with nothing but a courtesy.
+    Likely: a sentence of its own that says stop, or a wording of "no more texts" ("take me off this list").
+    START is read only alone or with a courtesy, YES only alone. The carrier acts on its own words alone in
+    a message; where it reports what it did, believe the report instead.
+    """
+    exact = body.strip().casefold()
+    if exact in CARRIER_WORDS:
+        return Reading(CARRIER_WORDS[exact], carrier_handles=True, only_if_opted_out=exact == "yes")
+    said = _normal(body)
+    if said == "yes":
+        return Reading(Verdict.START, only_if_opted_out=True)
+    return Reading(_verdict(said, body))
+
+
+def _verdict(said: str, body: str) -> Verdict:
+    telling = _telling(said)
+    if _STOP.fullmatch(telling) or _STOP_ALONE.fullmatch(said):
+        return Verdict.STOP_CERTAIN
+    if _START.fullmatch(telling):
+        return Verdict.START
+    if _HELP.fullmatch(telling):
+        return Verdict.HELP
+    likely = _STOP_ALONE.fullmatch(telling) or _LIKELY.search(said) or _has_stop_sentence(body)
+    return Verdict.STOP_LIKELY if likely else Verdict.NONE
+
+
+def _has_stop_sentence(body: str) -> bool:
+    sentences = re.split(r"[.!?;,:\n،؟。！，]+", body)
+    return any(_STOP_SENTENCE.fullmatch(_telling(_normal(sentence))) for sentence in sentences)
+
+
+def _telling(said: str) -> str:
+    """What is left without the courtesies."""
+    return " ".join(_COURTESY.sub(" ", said).split())
+
+
+_APOSTROPHES = re.compile("['’‘ʼ`´]")
+_ALEF = str.maketrans("أإآ", "ااا", "ـ")
+_UNHEARD = {"Mn", "Me", "Cf"}
+
+
+def _normal(text: str) -> str:
+    """Lower-case words with single spaces: no punctuation, emoji, apostrophes, or Arabic vowel signs."""
+    text = unicodedata.normalize("NFKC", text).casefold().translate(_ALEF)
+    text = "".join(character for character in text if unicodedata.category(character) not in _UNHEARD)
+    return " ".join(re.findall(r"[^\W_]+", _APOSTROPHES.sub("", text)))
+
+
+def _said(phrases: str) -> re.Pattern[str]:
+    """One or several of the phrases, which are written with a comma between."""
+    longest_first = sorted((phrase.strip() for phrase in phrases.split(",")), key=len, reverse=True)
+    return re.compile(rf"(?:\b(?:{'|'.join(longest_first)})\b ?)+")
+
+
+_COURTESY = _said(
+    "please, pls, plz, kindly, thank you, thank you very much, thanks, thx, ty, just, now, immediately, ok, okay, hi,"
+    "hello, sorry, por favor, gracias, muchas gracias, hola, ahora, merci, svp, sil vous plaît, sil vous plait,"
+    "sil te plaît, bonjour, tanpri, mèsi, cảm ơn, cám ơn, cam on, làm ơn, xin, fadlan, mahadsanid, пожалуйста, спасибо,"
+    "من فضلك, من فضلكم, لو سمحت, شكرا, por gentileza, obrigado, obrigada, будь ласка, дякую, لطفا, 谢谢"
+)
+
+_STOP = _said(
+    "stop, stop all, stopall, unsubscribe, opt out, optout, quit, revoke, alto, pare, paren, parar, detener, arret,"
+    "arrêt, arreter, arrêter, arrêtez, désabonner, desabonner, dừng, dừng lại, ngừng, ngừng lại, jooji, joogso, стоп,"
+    "отписаться, отписка, прекратите, прекратить, відписатися, sispann, توقف, توقفوا, ايقاف, اوقف, اوقفوا,"
+    "الغاء الاشتراك, لغو اشتراك, 停止, 请停止, 退订"
+)
+"""Means an end of texts even with a courtesy beside it."""
+
+_STOP_ALONE = _said(
+    "cancel, end, cancelar, baja, basta, annuler, dung, hủy, huỷ, kanpe, anile, sair, отмена, хватит, остановить,"
+    "الغاء, قف, 取消"
+)
+"""Certain only when nothing else is said: "Cancel, thank you" may be about an appointment."""
+
+_STOP_SENTENCE = re.compile(rf"{_STOP.pattern}(?:it|this|that|these)?")
+
+_START = _said(
+    "start, unstop, opt in, optin, subscribe, resume, comenzar, iniciar, empezar, reanudar, commencer, démarrer,"
+    "reprendre, bắt đầu, bilow, старт, начать, kòmanse, começar, почати, ابدا, بدء, شروع, 开始"
+)
+_HELP = _said("help, info, ayuda, aide, trợ giúp, giúp, caawimaad, помощь, èd, ajuda, допомога, مساعدة, کمک, 帮助")
+
+_TEXTS = r"(?:text\w*|messag\w*|msgs?|sms|notif\w*|alerts?|spam\w*|contacting|writing|bothering)"
+_ALL_THE = r"(?:(?:all|the|these|those|this|your|any|more|with|to|get|sending|getting|receive|receiving|me|us|my) )*"
+_NUMBER = r"(?:me|us|my (?:name|number|phone|cell)|(?:this|our) (?:number|phone))"
+_NOT_BEFORE = r"\b(?<!dont )(?<!not )(?<!never )(?<!cant )(?<!bus )"
+_LIKELY = re.compile(
+    "|".join(
+        (
+            rf"{_NOT_BEFORE}(?:stop|quit|cease|end|cancel) {_ALL_THE}{_TEXTS}\b",
+            rf"{_NOT_BEFORE}stop (?:contacting|sending) (?:me|us|these|this)\b",
+            rf"\b(?:dont|do not) (?:want|wish|need|send) {_ALL_THE}{_TEXTS}\b",
+            r"\b(?:dont|do not) (?:text|message|contact|write) (?:to )?(?:me|us|this|here|anymore|again)\b",
+            r"\bnever (?:text|message|contact|write) (?:to )?(?:me|us) (?:again|anymore)\b",
+            rf"\bno (?:more|further) {_TEXTS}\b",
+            rf"\b(?:take|get|remove|delete) {_NUMBER} (?:off|from|out)(?: \w+)* (?:lists?|system|{_TEXTS})\b",
+            rf"\b(?:remove|unsubscribe) {_NUMBER}\b|\bdelete (?:my|this|our) (?:number|phone)\b",
+            r"\b(?:to|me|us) (?:unsubscribe|opt out)\b|\bopt (?:me|us) out\b",
+            r"\bi (?:said|say|wish to|would like to|want (?:this |these |it |you )?to) stop$",
+            r"\bno (?:me|nos) (?:mande|envíe|envie)[ns]? (?:más |mas )?(?:mensajes|textos)\b",
+            r"\bno (?:me|nos) (?:escriba|textee|contacte)[ns]?\b|\bno (?:más|mas) (?:mensajes|textos)\b",
+            r"\bdeje[ns]? de (?:enviar|mandar|escribir|textear)\w*|\bdar(?:me|nos)? de baja\b",
+            r"\b(?:quíte|quite|sáque|saque|elimíne|elimine|bórre|borre)n?(?:me|nos) de (?:la|esta|su) lista\b",
+            r"\barrêtez de \w*(?:envoy|écri|contact)\w*|\bne (?:me |nous |m)?(?:envoy|écri|contact)\w+ plus\b",
+            r"\bdésabonne[zr] (?:moi|nous)\b|\bveux plus (?:de|recevoir)\b|\b(?:retir|enlev)ez moi de\b",
+            r"\b(?:đừng|dừng|ngừng|dung|ngung) (?:nhắn|nhan|(?:gửi|gui)(?: \w+){0,2} tin)\b",
+            r"\bلا (?:تراسل|ترسل\w* (?:\w+ ){0,2}(?:ال)?رسائل)|\b(?:توقف|اوقف)وا? (?:عن|ال?رسائل|ارسال)",
+            r"\bjooji(?:ya)? f+ar+iim\w+|\bf+ar+iim\w+ jooji\w*|\bha i+ soo (?:dir|qor)\w+",
+            r"\bне (?:пишите|присылайте|отправляйте|шлите) (?:мне|нам|сюда|больше|сообщ\w+|смс)\b",
+            r"\bбольше не (?:пишите|присылайте|отправляйте|шлите)\b|\b(?:удалите|отпишите) (?:меня|нас)\b",
+            r"\b(?:перестаньте|прекратите|хватит) (?:мне |нам )?(?:писать|присылать|отправлять|слать)\b",
+            r"\bpa (?:voye|ekri)(?: \w+){0,2} mesaj\b|\bpa ekri (?:m|mwen|nou)\b|\bsispann (?:voye|ekri)\b",
+            r"(?:不要|别)再?(?:给我)?发(?:短信|信息|消息)",
+        )
+    )
+)
+"""Reasonable wordings of "no more texts", as `_normal` spells them."""
+
+
+class ConsentScope(StrEnum):
+    """How far an opt-out or opt-in reaches: one of our numbers, a school's numbers, or the whole district."""
+
+    NUMBER = "number"
+    SCHOOL = "school"
+    ALL = "all"
+
+
+class ConsentKind(StrEnum):
+    OPTED_OUT = "opted_out"
+    OPTED_IN = "opted_in"
+
+
+class ConsentSource(StrEnum):
+    """Who says so: the family's own text, a member of staff who recorded it, or the carrier's report."""
+
+    FAMILY = "family"
+    STAFF = "staff"
+    CARRIER = "carrier"
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentEvent:
+    """One line of a family phone's ledger. ``number_id`` belongs to scope NUMBER, ``school_id`` to SCHOOL."""
+
+    kind: ConsentKind
+    scope: ConsentScope
+    at: datetime
+    source: ConsentSource = ConsentSource.FAMILY
+    number_id: int | None = None
+    school_id: int | None = None
+
+    @property
+    def target(self) -> tuple[ConsentScope, int | None]:
+        """What the event is about; of all events about one target the newest counts."""
+        ids = {ConsentScope.NUMBER: self.number_id, ConsentScope.SCHOOL: self.school_id, ConsentScope.ALL: None}
+        return self.scope, ids[self.scope]
+
+
+def standing(
+    ledger: Iterable[ConsentEvent], *, number_id: int | None, school_ids: Collection[int]
+) -> ConsentEvent | None:
+    """The opt-out that closes one of our numbers to a family phone, the widest first; None when it is open.
+
+    ``ledger`` holds that phone's events in the order written; ``school_ids`` are the schools for which the
+    number writes; ``number_id`` is None for a number not bought yet.
+    """
+    return next(iter(closures(ledger, number_id=number_id, school_ids=school_ids)), None)
+
+
+def closures(
+    ledger: Iterable[ConsentEvent], *, number_id: int | None, school_ids: Collection[int]
+) -> list[ConsentEvent]:
+    """Every opt-out that closes the number: of the events about one target the newest wins, on a tie the last."""
+    newest = {event.target: event for event in sorted(ledger, key=lambda event: event.at)}
+    targets = [
+        (ConsentScope.ALL, None),
+        *((ConsentScope.SCHOOL, school_id) for school_id in sorted(school_ids)),
+        (ConsentScope.NUMBER, number_id),
+    ]
+    found = (newest.get(target) for target in targets)
+    return [event for event in found if event and event.kind is ConsentKind.OPTED_OUT]
+
+
+def lifted(closed: Iterable[ConsentEvent], at: datetime, source: ConsentSource) -> list[ConsentEvent]:
+    """What to write when the family opts in again: one opt-in for every opt-out that closed the number."""
+    return [replace(event, kind=ConsentKind.OPTED_IN, at=at, source=source) for event in closed]
+
+
+def opt_out_sentence(opt_out: ConsentEvent, zone: tzinfo, today: date) -> str:
+    """Why the composer is closed, and what opens it; the day is that of ``zone``, with its year if not today's."""
+    target, consequence = _REACH[opt_out.scope]
+    day = opt_out.at.astimezone(zone).date()
+    when = f"{day.day} {day:%b}" if day.year == today.year else f"{day.day} {day:%b %Y}"
+    said = "texted STOP to" if opt_out.source is ConsentSource.FAMILY else "asked for no more texts from"
+    return f"This family {said} {target} on {when}. {consequence} until they text START."
+
+
+_REACH = {
+    ConsentScope.NUMBER: ("this number", "You cannot text them from it"),
+    ConsentScope.SCHOOL: ("this school", "Nobody at the school can text them"),
+    ConsentScope.ALL: ("the district", "Nobody can text them"),
+}
