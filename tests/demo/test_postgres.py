@@ -24,7 +24,8 @@ import sys, time
 from pathlib import Path
 from tp_inbox.demo.homes import Homes, Owner
 from tp_inbox.demo.postgres import Cluster
-with Cluster(Path(sys.argv[1]), durable=False, homes=Homes(Owner.for_this_process(), Path(sys.argv[2]))).running() as server:
+homes = Homes(Owner.for_this_process(), Path(sys.argv[2]))
+with Cluster(Path(sys.argv[1]), durable=False, homes=homes).running() as server:
     print(server.keeper_pid, flush=True)
     time.sleep(60)
 """
@@ -174,7 +175,7 @@ def test_a_start_that_fails_says_why(cluster: Cluster) -> None:
     with cluster.running():
         pass
     (cluster.data / "postgres" / "cluster" / "postgresql.conf").write_text("no_such_thing = 1\n")
-    with pytest.raises(Trouble, match="PostgreSQL did not start: .*FATAL"):
+    with pytest.raises(Trouble, match=r"PostgreSQL did not start: .*FATAL"):
         cluster.running().__enter__()
 
 

@@ -15,7 +15,12 @@ from tp_inbox.demo.homes import Homes, Owner
 from tp_inbox.demo.trouble import Trouble
 
 OLDEST = 15  # the first major version that a district's own server may have
-MACHINE = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin", "/usr/local/pgsql/bin")
+MACHINE = (
+    "/usr/lib/postgresql/*/bin",  # Debian
+    "/usr/pgsql-*/bin",  # Red Hat
+    "/opt/homebrew/opt/postgresql@*/bin",
+    "/usr/local/pgsql/bin",
+)
 
 
 @dataclass(frozen=True)

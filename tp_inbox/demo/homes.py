@@ -141,7 +141,8 @@ def socket_folder(home: Path, owner: Owner) -> Iterator[Path]:
 @contextmanager
 def temporary_folder(owner: Owner) -> Iterator[Path]:
     """A new folder with a short name that `owner` can reach, gone afterwards."""
-    base = next((b for b in (tempfile.gettempdir(), "/tmp", "/var/tmp") if len(b) < 50 and owner.can_reach(Path(b))), None)
+    candidates = (tempfile.gettempdir(), "/tmp", "/var/tmp")  # noqa: S108 - mkdtemp makes a private folder there
+    base = next((base for base in candidates if len(base) < 50 and owner.can_reach(Path(base))), None)
     if base is None:
         raise Trouble("No temporary folder has a short enough path; set TMPDIR to one, for example /tmp.")
     folder = Path(tempfile.mkdtemp(prefix="tp-inbox-", dir=base))

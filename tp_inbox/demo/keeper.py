@@ -1,13 +1,14 @@
 """Keep one command alive exactly as long as the process that asked for it.
 
-Run as a script of its own, on the standard library alone: `python -I -S keeper.py SIGNAL GRACE COMMAND...`. Its standard
-input is a pipe from the parent. When that pipe closes, which the system does even for a parent killed with -9, the
-command gets SIGNAL (to end in order), and after GRACE seconds its whole process group gets SIGKILL.
+Run as a script of its own, on the standard library alone: `python -I -S keeper.py SIGNAL GRACE COMMAND...`. Its
+standard input is a pipe from the parent. When that pipe closes, which the system does even for a parent killed with -9,
+the command gets SIGNAL (to end in order), and after GRACE seconds its whole process group gets SIGKILL.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import select
 import signal
@@ -33,7 +34,7 @@ def keep(stop_signal: int, grace: float, command: Sequence[str], user: tuple[int
         user=uid,
         group=gid,
         extra_groups=[] if user else None,
-        preexec_fn=_die_with_parent(stop_signal, os.getpid()),
+        preexec_fn=_die_with_parent(stop_signal, os.getpid()),  # noqa: PLW1509 - the keeper has one thread
     )
     try:
         _watch(child, woken)
@@ -56,8 +57,6 @@ def _die_with_parent(number: int, parent: int) -> Callable[[], None] | None:
     """Linux: the command hears of the keeper's own sudden death too. Set after the change of user, which clears it."""
     if sys.platform != "linux":
         return None
-    import ctypes
-
     prctl = ctypes.CDLL(None).prctl
 
     def ask() -> None:

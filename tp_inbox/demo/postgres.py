@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote
 
 from tp_inbox.demo import binaries, keeper
@@ -114,10 +115,11 @@ class Cluster:
         new.rename(cluster)
 
     def _initdb(self, programs: Binaries, home: Path, new: Path) -> None:
-        options = ["--username", ROLE, "--auth", "scram-sha-256", "--encoding", "UTF8", "--no-instructions", *_locale(programs)]
+        options = ["--username", ROLE, "--auth", "scram-sha-256", "--encoding", "UTF8", *_locale(programs)]
+        options += ["--no-instructions"] if self.durable else ["--no-instructions", "--no-sync"]
         with self._readable_copy(home / "password") as pwfile:
             done = subprocess.run(
-                [programs.path("initdb"), "-D", new, "--pwfile", pwfile, *options, *([] if self.durable else ["--no-sync"])],
+                [programs.path("initdb"), "-D", new, "--pwfile", pwfile, *options],
                 env=_plain(),
                 cwd="/",
                 capture_output=True,
@@ -189,7 +191,7 @@ def _check_major(programs: Binaries, cluster: Path) -> None:
 
 @contextmanager
 def _lock(home: Path, patience: float) -> Iterator[int]:
-    """Hold the home for ourselves. The keeper inherits the lock, so it outlasts a killed supervisor by its last server."""
+    """Hold the home for ourselves. The keeper inherits the lock, which so lasts as long as the server."""
     descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _take(descriptor, home, time.monotonic() + patience)
@@ -245,7 +247,7 @@ def _runs(pid: int, cluster: Path) -> bool:
     return str(cluster) in command.stdout
 
 
-def _log(home: Path):  # noqa: ANN202 - a file, named by mypy and pyright differently
+def _log(home: Path) -> BinaryIO:
     path = home / "postgres.log"
     if path.exists() and path.stat().st_size > LARGEST_LOG:
         path.rename(home / "postgres.log.1")
