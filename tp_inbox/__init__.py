@@ -1,0 +1,1 @@
+"""tp-inbox: the messaging inbox that a school district hosts itself."""

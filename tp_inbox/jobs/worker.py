@@ -1,0 +1,98 @@
+"""The worker: every job and its interval on one screen, and the dispatcher that does not wait for an interval."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from tp_inbox.domain.errors import Unavailable
+from tp_inbox.services.delivering import Delivering
+from tp_inbox.services.numbers import Numbers
+from tp_inbox.services.receiving import Receiving
+from tp_inbox.services.sessions import Sessions
+
+log = logging.getLogger(__name__)
+
+Job = Callable[[], Awaitable[object]]
+OnlyOne = Callable[[str], AbstractAsyncContextManager[bool]]
+
+IDLE_SECONDS = 1.0
+"""How long the dispatcher sleeps when nothing wakes it: the wait of a text whose retry is due."""
+
+
+class Worker:
+    def __init__(
+        self,
+        delivering: Delivering,
+        receiving: Receiving,
+        numbers: Numbers,
+        sessions: Sessions,
+        only_one: OnlyOne,
+        poll_seconds: int,
+    ) -> None:
+        self._delivering = delivering
+        self._numbers = numbers
+        self._only_one = only_one
+        self._wake = asyncio.Event()
+        self._jobs: list[tuple[str, int, Job]] = [
+            ("poll delivery status", poll_seconds, delivering.poll),
+            ("look up doubtful texts", 10, delivering.look_up_doubtful),
+            ("route waiting webhooks", 5, receiving.route_waiting),
+            ("forget old sign-in failures", 3600, sessions.forget_old_failures),
+        ]
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        scheduler = AsyncIOScheduler()
+        for name, seconds, job in self._jobs:
+            scheduler.add_job(
+                self._once, "interval", (name, job), seconds=seconds, id=name, max_instances=1, coalesce=True
+            )
+        scheduler.start()
+        try:
+            await asyncio.gather(self._dispatch(), self._buy_numbers())
+        finally:
+            scheduler.shutdown(wait=False)
+
+    def wake(self) -> None:
+        """Something may be due now."""
+        self._wake.set()
+
+    async def _dispatch(self) -> None:
+        while True:
+            if not await self._safely("dispatch", self._delivering.hand_over_due):
+                await self._rest()
+
+    async def _buy_numbers(self) -> None:
+        while True:
+            await self._safely("buy numbers", self._numbers.buy_wanted)
+            await asyncio.sleep(IDLE_SECONDS / 2)
+
+    async def _rest(self) -> None:
+        try:
+            await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
+        except TimeoutError:
+            pass
+        self._wake.clear()
+
+    async def _once(self, name: str, job: Job) -> None:
+        async def alone() -> None:
+            async with self._only_one(name) as ours:
+                if ours:
+                    await job()
+
+        await self._safely(name, alone)
+
+    async def _safely(self, name: str, job: Job) -> object:
+        """A job that fails is logged and tried at its next turn; the worker goes on."""
+        try:
+            return await job()
+        except Unavailable:
+            log.warning("%s: the database is away", name)
+        except Exception:
+            log.exception("%s failed", name)
+        return None

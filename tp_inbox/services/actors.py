@@ -1,0 +1,46 @@
+"""People as access sees them, read from the database in one query for any number of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from tp_inbox.domain.access import Actor, Grant, Permission, actor_from
+from tp_inbox.domain.errors import SignedOut
+from tp_inbox.storage.tables import Assignment, Role, Staff
+
+GRANTS = (
+    select(
+        col(Staff.id), col(Staff.name), col(Staff.active), col(Role.permissions), col(Assignment.school_id)
+    )
+    .outerjoin(Assignment, col(Assignment.staff_id) == col(Staff.id))
+    .outerjoin(Role, col(Role.id) == col(Assignment.role_id))
+)
+
+
+async def actors_of(session: AsyncSession, staff_ids: Collection[int]) -> dict[int, Actor]:
+    """By staff id; ids of nobody are left out."""
+    return group((await session.execute(GRANTS.where(col(Staff.id).in_(staff_ids)))).all())
+
+
+async def as_of_now(session: AsyncSession, actor: Actor) -> Actor:
+    """The same person with the permissions of this very transaction, for a check and the write it allows."""
+    current = (await actors_of(session, [actor.staff_id])).get(actor.staff_id)
+    if current is None or not current.active:
+        raise SignedOut
+    return current
+
+
+def group(rows: Iterable[Row]) -> dict[int, Actor]:
+    """Rows of (staff id, name, active, permissions of one role, its school) → one Actor a person."""
+    people: dict[int, tuple[str, bool]] = {}
+    grants: dict[int, list[Grant]] = defaultdict(list)
+    for staff_id, name, active, permissions, school_id in rows:
+        people[staff_id] = (name, active)
+        if permissions is not None:
+            grants[staff_id].append(Grant(frozenset(map(Permission, permissions)), school_id))
+    return {i: actor_from(i, name, active, grants[i]) for i, (name, active) in people.items()}

@@ -1,0 +1,233 @@
+"""Reading: the tabs, the list, a thread and its messages, and what has been read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, func, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from tp_inbox.domain import access
+from tp_inbox.domain.access import Actor, InboxKind, InboxRef
+from tp_inbox.domain.delivery import DeliveryState, explain
+from tp_inbox.domain.errors import NotFound
+from tp_inbox.services import people
+from tp_inbox.services.views import InboxTabs, MessageRow, StatusView, ThreadRow
+from tp_inbox.storage.base import utc_now
+from tp_inbox.storage.database import Database
+from tp_inbox.storage.feed import Change, ChangeKind, announce
+from tp_inbox.storage.queries.families import Reached, people_at
+from tp_inbox.storage.queries.scope import inbox_ref, own_thread, readable_inboxes
+from tp_inbox.storage.tables import Draft, FamilyPhone, Inbox, Message, ReadMarker, School, Staff, Thread
+from tp_inbox.storage.tables.messages import Direction
+
+THREADS_A_PAGE = 50
+MESSAGES_A_PAGE = 50
+ONE_GROUP = timedelta(minutes=5)
+"""Messages of one author within this time are one group of bubbles."""
+
+UNREAD = func.greatest(col(Thread.inbound_count) - func.coalesce(col(ReadMarker.seen), 0), 0)
+
+
+class Inboxes:
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._refs: dict[int, InboxRef] = {}
+
+    async def tabs(self, actor: Actor) -> InboxTabs:
+        unread = (
+            select(col(Inbox.kind), func.count())
+            .select_from(Thread)
+            .join(Inbox, col(Inbox.id) == col(Thread.inbox_id))
+            .outerjoin(ReadMarker, _marker_of(actor))
+            .where(readable_inboxes(actor), col(Thread.last_at).is_not(None), UNREAD > 0)
+            .group_by(col(Inbox.kind))
+        )
+        async with self._db.reading() as session:
+            counts = {kind: count for kind, count in (await session.execute(unread)).all()}
+        return InboxTabs(
+            personal=access.has_personal_inbox(actor),
+            school=bool(access.readable_school_inboxes(actor)),
+            personal_unread=counts.get(InboxKind.PERSONAL, 0),
+            school_unread=counts.get(InboxKind.SCHOOL, 0),
+        )
+
+    async def threads(self, actor: Actor, kind: InboxKind, before: tuple[datetime, int] | None = None):
+        """A page of the list, newest first, and whether older ones remain. ``before`` is the last row's key."""
+        query = _list_query(actor).where(readable_inboxes(actor, kind), col(Thread.last_at).is_not(None))
+        if before is not None:
+            query = query.where(tuple_(col(Thread.last_at), col(Thread.id)) < before)
+        query = query.order_by(col(Thread.last_at).desc(), col(Thread.id).desc()).limit(THREADS_A_PAGE + 1)
+        async with self._db.reading() as session:
+            rows = await _thread_rows(session, (await session.execute(query)).all())
+        return rows[:THREADS_A_PAGE], len(rows) > THREADS_A_PAGE
+
+    async def thread_row(self, actor: Actor, thread_id: int) -> ThreadRow:
+        """One line of the list; NotFound when it is not this person's to see."""
+        query = _list_query(actor).where(readable_inboxes(actor), col(Thread.id) == thread_id)
+        async with self._db.reading() as session:
+            rows = await _thread_rows(session, (await session.execute(query)).all())
+        if not rows:
+            raise NotFound
+        return rows[0]
+
+    async def messages(self, actor: Actor, thread_id: int, before: int | None = None):
+        """A page of bubbles in reading order, and whether older ones remain. ``before`` is a message id."""
+        async with self._db.reading() as session:
+            await own_thread(session, actor, thread_id)
+            query = _messages_query().where(col(Message.thread_id) == thread_id)
+            if before is not None:
+                edge = select(col(Message.created_at), col(Message.id)).where(col(Message.id) == before).subquery()
+                position = tuple_(col(Message.created_at), col(Message.id))
+                query = query.join(edge, position < tuple_(edge.c.created_at, edge.c.id))
+            query = query.order_by(col(Message.created_at).desc(), col(Message.id).desc()).limit(MESSAGES_A_PAGE + 1)
+            newest_first = (await session.execute(query)).all()
+        rows = [message_row(m, author) for m, author in reversed(newest_first[:MESSAGES_A_PAGE])]
+        return in_groups(rows), len(newest_first) > MESSAGES_A_PAGE
+
+    async def message(self, actor: Actor, message_id: int) -> MessageRow:
+        """One bubble; NotFound when it is not this person's to see."""
+        query = (
+            _messages_query()
+            .join(Inbox, col(Inbox.id) == col(Message.inbox_id))
+            .where(col(Message.id) == message_id, readable_inboxes(actor))
+        )
+        async with self._db.reading() as session:
+            row = (await session.execute(query)).one_or_none()
+        if row is None:
+            raise NotFound
+        return message_row(*row)
+
+    async def mark_read(self, actor: Actor, thread_id: int) -> None:
+        """All that is in the thread now has been seen by this person, in each of their tabs."""
+        async with self._db.transaction() as session:
+            thread, inbox = await own_thread(session, actor, thread_id)
+            if await self._move_marker(session, actor, thread):
+                change = Change(ChangeKind.READ, inbox=inbox.id, thread=thread_id, staff=actor.staff_id)
+                await announce(session, change)
+
+    async def inbox_ref(self, inbox_id: int) -> InboxRef:
+        """Whose inbox this is, which never changes; for those who pass changes on, not for showing."""
+        if inbox_id not in self._refs:
+            async with self._db.reading() as session:
+                inbox = await session.get(Inbox, inbox_id)
+            if inbox is None:
+                raise NotFound
+            self._refs[inbox_id] = inbox_ref(inbox)
+        return self._refs[inbox_id]
+
+    async def _move_marker(self, session: AsyncSession, actor: Actor, thread: Thread) -> bool:
+        marked = insert(ReadMarker).values(
+            staff_id=actor.staff_id, thread_id=thread.id, seen=thread.inbound_count, at=utc_now()
+        )
+        moved = await session.execute(
+            marked.on_conflict_do_update(
+                index_elements=["staff_id", "thread_id"],
+                set_={"seen": marked.excluded.seen, "at": marked.excluded.at},
+                where=col(ReadMarker.seen) < marked.excluded.seen,
+            ).returning(col(ReadMarker.seen))
+        )
+        return moved.scalar_one_or_none() is not None and thread.inbound_count > 0
+
+
+def message_row(message: Message, author: str | None) -> MessageRow:
+    status = status_of(message)
+    return MessageRow(
+        id=message.id,
+        key=str(message.client_key or message.id),
+        outbound=message.direction is Direction.OUT,
+        author_id=message.author_id or 0,
+        author=author or "",
+        text=message.written,
+        sent_as=message.body if message.body != message.written else "",
+        media=message.media,
+        at=message.created_at.isoformat(),
+        state=status.state,
+        reason=status.reason,
+        advice=status.advice,
+        may_retry=status.may_retry,
+    )
+
+
+def status_of(message: Message) -> StatusView:
+    failed = message.state in (DeliveryState.FAILED, DeliveryState.UNDELIVERED)
+    explanation = explain(message.reason) if message.reason else None
+    return StatusView(
+        state=message.state.value,
+        reason=explanation.sentence if explanation else "",
+        advice=explanation.advice if explanation else "",
+        may_retry=failed and not message.retried and (explanation is None or explanation.may_retry),
+    )
+
+
+def in_groups(rows: Sequence[MessageRow], above: MessageRow | None = None) -> list[MessageRow]:
+    """Tells each bubble what stands above it, so that the screen can group them and draw the days."""
+    grouped = []
+    for row in rows:
+        grouped.append(replace(row, before=above.at if above else "", joined=bool(above and _joined(above, row))))
+        above = row
+    return grouped
+
+
+def _joined(above: MessageRow, row: MessageRow) -> bool:
+    same = (above.outbound, above.author_id) == (row.outbound, row.author_id)
+    return same and datetime.fromisoformat(row.at) - datetime.fromisoformat(above.at) <= ONE_GROUP
+
+
+def _marker_of(actor: Actor):
+    return and_(col(ReadMarker.thread_id) == col(Thread.id), col(ReadMarker.staff_id) == actor.staff_id)
+
+
+def _list_query(actor: Actor):
+    drafted = and_(col(Draft.thread_id) == col(Thread.id), col(Draft.staff_id) == actor.staff_id)
+    return (
+        select(
+            Thread,
+            col(Inbox.kind).label("kind"),
+            col(School.name).label("school"),
+            col(FamilyPhone.e164).label("e164"),
+            col(Staff.name).label("author"),
+            UNREAD.label("unread"),
+            col(Draft.written).label("draft"),
+        )
+        .join(Inbox, col(Inbox.id) == col(Thread.inbox_id))
+        .join(FamilyPhone, col(FamilyPhone.id) == col(Thread.phone_id))
+        .outerjoin(School, col(School.id) == col(Inbox.school_id))
+        .outerjoin(Staff, col(Staff.id) == col(Thread.last_author_id))
+        .outerjoin(ReadMarker, _marker_of(actor))
+        .outerjoin(Draft, drafted)
+    )
+
+
+async def _thread_rows(session: AsyncSession, rows: Sequence) -> list[ThreadRow]:
+    reached = await people_at(session, [row.Thread.phone_id for row in rows])
+    return [_thread_row(row, reached.get(row.Thread.phone_id, [])) for row in rows]
+
+
+def _thread_row(row, reached: Collection[Reached]) -> ThreadRow:
+    thread: Thread = row.Thread
+    title = people.title_of(list(reached), row.e164)
+    return ThreadRow(
+        id=thread.id,
+        box=row.kind.value,
+        title=title,
+        about=people.about(list(reached)),
+        initials=people.initials(title),
+        hue=people.hue_of(thread.phone_id),
+        preview=row.draft or thread.preview,
+        at=thread.last_at.isoformat() if thread.last_at else "",
+        outbound=thread.last_direction is Direction.OUT,
+        author_id=thread.last_author_id or 0,
+        author=row.author or "",
+        unread=row.unread,
+        draft=bool(row.draft),
+        inbox_name=row.school or "",
+    )
+
+
+def _messages_query():
+    return select(Message, col(Staff.name)).outerjoin(Staff, col(Staff.id) == col(Message.author_id))

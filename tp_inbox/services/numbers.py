@@ -1,0 +1,193 @@
+"""Numbers of ours: one for each person and school that writes, bought when first needed."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from sqlalchemy import func, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from tp_inbox.domain.access import InboxKind, InboxRef
+from tp_inbox.domain.errors import Unavailable
+from tp_inbox.services.ports import BoughtNumber, CarrierAway, NumberRefused, SmsGateway
+from tp_inbox.storage.base import utc_now
+from tp_inbox.storage.database import Database
+from tp_inbox.storage.feed import Change, ChangeKind, announce
+from tp_inbox.storage.tables import Assignment, Inbox, Message, Number, School, Staff
+from tp_inbox.storage.tables.messages import NumberState
+
+log = logging.getLogger(__name__)
+
+CAP_REACHED = (
+    "The district has reached its limit of personal numbers, so yours cannot be bought. Ask your district administrator."
+)
+STOPPED = "Texts from this number are stopped: {problem} Your district administrator has to mend it."
+LONGEST_WAIT = timedelta(minutes=10)
+LEASE = timedelta(minutes=2)
+_CAP_LOCK = 7_100_001
+
+
+async def number_of(session: AsyncSession, inbox: InboxRef, cap: int) -> Number:
+    """The inbox's number, wanted from now on if there was none. Two that ask at once get the same one.
+
+    Raises Unavailable when the cap on personal numbers is reached, or the number is stopped.
+    """
+    number = await session.scalar(_owned_by(inbox)) or await _want(session, inbox, cap)
+    if number.state is NumberState.STOPPED:
+        raise Unavailable(STOPPED.format(problem=number.problem))
+    return number
+
+
+class Numbers:
+    """Buying, which the worker does: no person waits for it, and no crash buys twice."""
+
+    def __init__(self, db: Database, gateway: SmsGateway) -> None:
+        self._db = db
+        self._gateway = gateway
+
+    async def buy_wanted(self) -> int:
+        """Buys what is wanted and due; how many were bought."""
+        bought = 0
+        while (number := await self._claim()) is not None:
+            bought += await self._buy(number)
+        return bought
+
+    async def _claim(self) -> Number | None:
+        due = (
+            select(Number)
+            .where(
+                col(Number.state).in_([NumberState.WANTED, NumberState.BUYING]), col(Number.next_attempt_at) <= utc_now()
+            )
+            .order_by(col(Number.next_attempt_at))
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        async with self._db.transaction() as session:
+            number = await session.scalar(due)
+            if number is not None:
+                number.next_attempt_at = utc_now() + LEASE
+                number.attempts += 1
+        return number
+
+    async def _buy(self, number: Number) -> bool:
+        try:
+            candidate = number.e164 or await self._choose(number)
+            if candidate is None:
+                return False
+            await self._finish(number, await self._gateway.buy_number(candidate, await self._label(number)))
+        except NumberRefused as refused:
+            await self._put_off(number, refused.reason, stop=not refused.retry)
+            return False
+        except CarrierAway:
+            await self._put_off(number, "", stop=False)
+            return False
+        return True
+
+    async def _choose(self, number: Number) -> str | None:
+        """Writes down which number we are about to buy before buying it; None when another took it first."""
+        candidate = await self._gateway.available_number(number.area_code or None)
+        async with self._db.transaction() as session:
+            if await session.scalar(select(col(Number.id)).where(col(Number.e164) == candidate)):
+                await self._change(session, number, next_attempt_at=utc_now())
+                return None
+            await self._change(session, number, e164=candidate, state=NumberState.BUYING)
+        return candidate
+
+    async def _finish(self, number: Number, bought: BoughtNumber) -> None:
+        async with self._db.transaction() as session:
+            await self._change(
+                session, number, e164=bought.e164, sid=bought.sid, state=NumberState.ACTIVE, problem="", attempts=0
+            )
+            waiting = (
+                await session.scalars(
+                    select(Message).where(col(Message.number_id) == number.id, col(Message.sender).is_(None))
+                )
+            ).all()
+            for message in waiting:
+                message.sender = bought.e164
+                message.next_attempt_at = utc_now()
+                await announce(session, Change(ChangeKind.STATUS, message.inbox_id, message.thread_id, message.id))
+        log.info("numbers: number %s is ready", number.id)
+
+    async def _put_off(self, number: Number, problem: str, *, stop: bool) -> None:
+        wait = min(timedelta(seconds=5 * 2 ** min(number.attempts, 10)), LONGEST_WAIT)
+        state = NumberState.STOPPED if stop else NumberState.WANTED
+        log.warning("numbers: number %s cannot be bought yet (%s)", number.id, problem or "no answer")
+        async with self._db.transaction() as session:
+            forget = {"e164": None} if state is NumberState.WANTED and problem else {}
+            keep = {"state": state} if problem else {}
+            await self._change(session, number, problem=problem, next_attempt_at=utc_now() + wait, **keep, **forget)
+
+    async def _change(self, session: AsyncSession, number: Number, **values) -> None:
+        row = await session.get_one(Number, number.id)
+        for name, value in values.items():
+            setattr(row, name, value)
+        await session.flush()
+
+    async def _label(self, number: Number) -> str:
+        """What an admin reads in the carrier's console."""
+        async with self._db.reading() as session:
+            owner = (
+                await session.get_one(Staff, number.staff_id)
+                if number.staff_id
+                else await session.get_one(School, number.school_id)
+            )
+        return f"tp-inbox {number.id}: {owner.name}"[:64]
+
+
+def _owned_by(inbox: InboxRef):
+    owned = (
+        col(Number.staff_id) == inbox.staff_id
+        if inbox.kind is InboxKind.PERSONAL
+        else col(Number.school_id) == inbox.school_id
+    )
+    return select(Number).where(owned)
+
+
+async def _want(session: AsyncSession, inbox: InboxRef, cap: int) -> Number:
+    if inbox.kind is InboxKind.PERSONAL:
+        await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _CAP_LOCK})
+        held = await session.scalar(select(func.count()).where(col(Number.staff_id).is_not(None)))
+        if (held or 0) >= cap and not await session.scalar(_owned_by(inbox)):
+            raise Unavailable(CAP_REACHED)
+    await session.execute(
+        insert(Number)
+        .values(
+            staff_id=inbox.staff_id,
+            school_id=inbox.school_id,
+            area_code=await _area_code(session, inbox),
+            state=NumberState.WANTED,
+            problem="",
+            attempts=0,
+            next_attempt_at=utc_now(),
+        )
+        .on_conflict_do_nothing()
+    )
+    return (await session.scalars(_owned_by(inbox))).one()
+
+
+async def _area_code(session: AsyncSession, inbox: InboxRef) -> str:
+    """The school's; for a person that of the first of their schools by name."""
+    from_school = select(col(School.area_code)).where(col(School.id) == inbox.school_id)
+    return await session.scalar(from_school if inbox.school_id else _of_first_school(inbox.staff_id or 0)) or ""
+
+
+def _of_first_school(staff_id: int):
+    return (
+        select(col(School.area_code))
+        .join(Assignment, col(Assignment.school_id) == col(School.id))
+        .where(col(Assignment.staff_id) == staff_id)
+        .order_by(col(School.name))
+        .limit(1)
+    )
+
+
+async def personal_inbox(session: AsyncSession, staff_id: int) -> Inbox:
+    """A person's one inbox, made when first asked for."""
+    await session.execute(
+        insert(Inbox).values(kind=InboxKind.PERSONAL, staff_id=staff_id).on_conflict_do_nothing()
+    )
+    return (await session.scalars(select(Inbox).where(col(Inbox.staff_id) == staff_id))).one()

@@ -1,0 +1,38 @@
+"""The services of this process. Filled once by wiring, replaced in tests; states and routes find them here.
+
+Reflex builds states by itself, so nothing can be handed to them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tp_inbox.services.district import DistrictOverview
+from tp_inbox.services.finding import Finding
+from tp_inbox.services.inboxes import Inboxes
+from tp_inbox.services.sending import Sending
+from tp_inbox.services.sessions import Sessions
+from tp_inbox.services.staff import StaffAccounts
+from tp_inbox.services.threads import Threads
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    sessions: Sessions
+    inboxes: Inboxes
+    threads: Threads
+    sending: Sending
+    finding: Finding
+    district: DistrictOverview
+    staff: StaffAccounts
+
+
+_filled: list[Services] = []
+
+
+def fill(services: Services) -> None:
+    _filled[:] = [services]
+
+
+def services() -> Services:
+    return _filled[-1]

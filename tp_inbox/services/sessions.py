@@ -1,0 +1,196 @@
+"""Signing in and out. A session is a random token in a cookie and a row that is asked at every event."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from tp_inbox.domain.access import Actor
+from tp_inbox.domain.errors import Invalid
+from tp_inbox.services import actors, passwords
+from tp_inbox.storage.base import utc_now
+from tp_inbox.storage.database import Database
+from tp_inbox.storage.feed import Change, ChangeKind, announce
+from tp_inbox.storage.tables import Session, SignInFailure, Staff
+
+FAILURES_FOR_FREE = 5
+FAILURES_OF_AN_ADDRESS = 200
+"""A school is one address, so only a flood is slowed there."""
+WINDOW = timedelta(minutes=15)
+LONGEST_WAIT = timedelta(minutes=5)
+TOUCH_EVERY = timedelta(minutes=1)
+TOKEN_BYTES = 32
+
+WRONG = "The e-mail address or the password is not right."
+TOO_MANY = "Too many tries. Please wait {wait} and try again."
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A living session and the person behind it, with the permissions of this moment."""
+
+    session_id: int
+    actor: Actor
+
+
+class Sessions:
+    def __init__(self, db: Database, idle: timedelta, absolute: timedelta) -> None:
+        self._db = db
+        self._idle = idle
+        self.absolute = absolute
+
+    async def sign_in(self, email: str, password: str, address: str, browser: str) -> str:
+        """The new session's token. Raises Invalid with one sentence, whether or not the account exists."""
+        account = _account(email)
+        await self._note_attempt(account, address)
+        async with self._db.reading() as session:
+            person = await session.scalar(select(Staff).where(col(Staff.email) == _normal(email)))
+        right = await passwords.verify(password, person.password_hash if person else None)
+        if not (person and right and person.active):
+            raise Invalid(WRONG)
+        return await self._open(person, password, account, address, browser)
+
+    async def look_up(self, token: str, *, own_act: bool) -> SignedIn | None:
+        """None when the session is unknown, ended, or too old. ``own_act``: the person did something now."""
+        async with self._db.reading() as session:
+            rows = (await session.execute(self._living().where(col(Session.token_digest) == _digest(token)))).all()
+            if not rows:
+                return None
+            found = _signed_in(rows)[0]
+            if own_act and rows[0].used_at < utc_now() - TOUCH_EVERY:
+                await self._touch(session, found.session_id)
+            return found
+
+    async def resolve(self, session_ids: Collection[int]) -> dict[int, Actor]:
+        """The people behind these sessions; ended sessions are left out. One query for any number."""
+        async with self._db.reading() as session:
+            rows = (await session.execute(self._living().where(col(Session.id).in_(session_ids)))).all()
+        return {s.session_id: s.actor for s in _signed_in(rows)}
+
+    async def sign_out(self, token: str) -> None:
+        async with self._db.transaction() as session:
+            await _end(session, col(Session.token_digest) == _digest(token))
+
+    async def sign_out_everywhere(self, actor: Actor) -> None:
+        async with self._db.transaction() as session:
+            await end_sessions_of(session, actor.staff_id)
+
+    async def forget_old_failures(self) -> None:
+        async with self._db.transaction() as session:
+            await session.execute(delete(SignInFailure).where(col(SignInFailure.at) < utc_now() - timedelta(days=1)))
+
+    def _living(self):
+        now = utc_now()
+        return (
+            actors.GRANTS.add_columns(col(Session.id).label("session_id"), col(Session.used_at))
+            .join(Session, col(Session.staff_id) == col(Staff.id))
+            .where(
+                col(Staff.active),
+                col(Session.ended_at).is_(None),
+                col(Session.expires_at) > now,
+                col(Session.used_at) > now - self._idle,
+            )
+        )
+
+    async def _note_attempt(self, account: bytes, address: str) -> None:
+        """Counts the attempt as failed before it is tried, so that a burst cannot slip through together."""
+        async with self._db.transaction() as session:
+            lock = int.from_bytes(account[:8], "big", signed=True)
+            await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
+            await _refuse_if_too_many(session, account, address)
+            session.add(SignInFailure(account=account, address=address))
+
+    async def _open(self, person: Staff, password: str, account: bytes, address: str, browser: str) -> str:
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        renewed = await passwords.hash_password(password) if passwords.is_outdated(person.password_hash or "") else None
+        async with self._db.transaction() as session:
+            await session.execute(delete(SignInFailure).where(col(SignInFailure.account) == account))
+            if renewed:
+                await session.execute(update(Staff).where(col(Staff.id) == person.id).values(password_hash=renewed))
+            session.add(
+                Session(
+                    token_digest=_digest(token),
+                    staff_id=person.id,
+                    expires_at=utc_now() + self.absolute,
+                    address=address,
+                    browser=browser[:200],
+                )
+            )
+        return token
+
+    async def _touch(self, session: AsyncSession, session_id: int) -> None:
+        await session.execute(update(Session).where(col(Session.id) == session_id).values(used_at=utc_now()))
+
+
+async def end_sessions_of(session: AsyncSession, staff_id: int) -> None:
+    await _end(session, col(Session.staff_id) == staff_id)
+
+
+async def _end(session: AsyncSession, which) -> None:
+    ended = await session.execute(
+        update(Session)
+        .where(which, col(Session.ended_at).is_(None))
+        .values(ended_at=utc_now())
+        .returning(col(Session.staff_id))
+    )
+    for staff_id in set(ended.scalars()):
+        await announce(session, Change(ChangeKind.SESSION, staff=staff_id))
+
+
+async def _refuse_if_too_many(session: AsyncSession, account: bytes, address: str) -> None:
+    since = utc_now() - WINDOW
+    count, last = (
+        await session.execute(
+            select(func.count(), func.max(SignInFailure.at)).where(
+                col(SignInFailure.account) == account, col(SignInFailure.at) > since
+            )
+        )
+    ).one()
+    if (wait := _wait(count, last)) > timedelta():
+        raise Invalid(TOO_MANY.format(wait=_in_words(wait)))
+    from_there = await session.scalar(
+        select(func.count()).where(col(SignInFailure.address) == address, col(SignInFailure.at) > since)
+    )
+    if (from_there or 0) >= FAILURES_OF_AN_ADDRESS:
+        raise Invalid(TOO_MANY.format(wait=_in_words(WINDOW)))
+
+
+def _wait(count: int, last: datetime | None) -> timedelta:
+    """Doubles with each failure past the free ones: 1 s, 2 s, 4 s … five minutes."""
+    if last is None or count < FAILURES_FOR_FREE:
+        return timedelta()
+    due = last + min(timedelta(seconds=2 ** min(count - FAILURES_FOR_FREE, 20)), LONGEST_WAIT)
+    return due - utc_now()
+
+
+def _in_words(wait: timedelta) -> str:
+    seconds = max(1, round(wait.total_seconds()))
+    if seconds < 60:
+        return "a second" if seconds == 1 else f"{seconds} seconds"
+    minutes = -(-seconds // 60)
+    return "a minute" if minutes == 1 else f"{minutes} minutes"
+
+
+def _signed_in(rows) -> list[SignedIn]:
+    people = actors.group(row[:5] for row in rows)
+    owners = {row.session_id: row.id for row in rows}
+    return [SignedIn(session_id, people[staff_id]) for session_id, staff_id in owners.items()]
+
+
+def _normal(email: str) -> str:
+    return email.strip().lower()[:254]
+
+
+def _account(email: str) -> bytes:
+    return hashlib.sha256(_normal(email).encode()).digest()
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,141 @@
+"""Frozen shapes made for the screen. They hold words and ids, and never a row.
+
+Times are ISO 8601 in UTC; the browser shows them in the reader's zone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class InboxTabs:
+    """Which of the two tabs a person has, and how many threads with unread texts are in each."""
+
+    personal: bool = False
+    school: bool = False
+    personal_unread: int = 0
+    school_unread: int = 0
+
+
+@dataclass(frozen=True)
+class ThreadRow:
+    """A line of the list."""
+
+    id: int
+    box: str
+    title: str
+    about: str
+    initials: str
+    hue: int
+    preview: str
+    at: str
+    outbound: bool
+    author_id: int
+    author: str
+    unread: int
+    draft: bool = False
+    inbox_name: str = ""
+
+
+@dataclass(frozen=True)
+class MessageRow:
+    """A bubble. ``before`` is the time of the message above it, ``joined`` whether both make one group."""
+
+    id: int
+    key: str
+    outbound: bool
+    author_id: int
+    author: str
+    text: str
+    sent_as: str
+    media: int
+    at: str
+    state: str
+    reason: str
+    advice: str
+    may_retry: bool
+    before: str = ""
+    joined: bool = False
+
+
+@dataclass(frozen=True)
+class StatusView:
+    """What became of a message that is on the screen already."""
+
+    state: str
+    reason: str
+    advice: str
+    may_retry: bool
+
+
+@dataclass(frozen=True)
+class PersonView:
+    name: str
+    about: str
+    is_student: bool
+
+
+@dataclass(frozen=True)
+class SenderChoice:
+    """An entry of From: who sends, and in words who will see the answer."""
+
+    inbox_id: int
+    label: str
+    audience: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class ThreadHead:
+    """All about an open thread but its messages. ``closed`` is why nothing can be sent, empty when it can."""
+
+    id: int
+    box: str
+    inbox_id: int
+    inbox_name: str
+    title: str
+    about: str
+    initials: str
+    hue: int
+    phone: str
+    language: str
+    people: list[PersonView]
+    schools: list[str]
+    closed: str
+    senders: list[SenderChoice] = field(default_factory=list)
+    audience: str = ""
+    introduces: bool = False
+
+
+@dataclass(frozen=True)
+class DraftView:
+    key: str
+    written: str
+
+
+@dataclass(frozen=True)
+class LengthView:
+    """What the composer says about length: units left in the last segment, segments, and what makes it dear."""
+
+    segments: int
+    left: int
+    total: int
+    costly: str
+    too_long: str
+
+
+@dataclass(frozen=True)
+class RecipientView:
+    """A person whom one may write to, or may not and why; ``families`` are then offered instead."""
+
+    key: str
+    name: str
+    about: str
+    phone: str
+    phone_id: int
+    initials: str
+    hue: int
+    is_student: bool
+    unreachable: str
+    instead: list[str] = field(default_factory=list)

@@ -1,0 +1,75 @@
+"""Typed settings: the only reader of the environment."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+SECOND, MINUTE, HOUR, DAY = 1, 60, 3_600, 86_400
+
+
+class Settings(BaseSettings):
+    """One value a variable of the same name in capitals; an empty variable counts as not set."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(3000, ge=1, le=65535)
+    simulator_port: int = Field(3010, ge=1, le=65535)
+    data_dir: Path = Path("data")
+    database_url: str = ""
+    public_url: str = ""
+    twilio_account_sid: str = ""
+    twilio_auth_token: SecretStr = SecretStr("")
+    twilio_base_url: str = ""
+    country: str = Field("US", pattern="^[A-Z]{2}$")
+    personal_number_cap: int = Field(500, ge=0, description="personal numbers the district will pay for")
+    session_idle_seconds: int = Field(12 * HOUR, ge=MINUTE)
+    session_absolute_seconds: int = Field(14 * DAY, ge=MINUTE)
+    poll_seconds: int = Field(20, ge=1)
+    log_level: str = "INFO"
+
+    @field_validator("twilio_base_url", "public_url")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        if value and urlsplit(value).scheme not in {"http", "https"}:
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Settings:
+        if self.port == self.simulator_port:
+            raise ValueError("PORT and SIMULATOR_PORT must differ")
+        return self
+
+    @property
+    def address(self) -> str:
+        """Where the world reaches us, without a slash at the end; webhooks and links are built from it."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def behind_tls(self) -> bool:
+        return self.address.startswith("https://")
+
+    @property
+    def carrier_is_loopback(self) -> bool:
+        """True only for a simulator on this machine; no base URL means Twilio itself."""
+        return (urlsplit(self.twilio_base_url).hostname or "") in LOOPBACK
+
+
+class BadSettings(Exception):
+    """Said once, at the start, in a sentence a line."""
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = (f"{'.'.join(map(str, e['loc'])).upper() or 'Settings'}: {e['msg']}" for e in error.errors())
+        raise BadSettings("\n".join(lines)) from None

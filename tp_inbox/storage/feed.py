@@ -1,0 +1,109 @@
+"""The change feed: what changed is announced inside the transaction that changes it, and heard only if it commits.
+
+A change carries ids and nothing else. Whoever hears it reads again through their own permissions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from uuid import uuid4
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+CHANNEL = "tp_inbox_changes"
+RECONNECT_SECONDS = 1.0
+HEARTBEAT_SECONDS = 15.0
+
+log = logging.getLogger(__name__)
+
+
+class ChangeKind(StrEnum):
+    MESSAGE = "message"
+    STATUS = "status"
+    CONSENT = "consent"
+    READ = "read"
+    ACCESS = "access"
+    SESSION = "session"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """``staff`` names whom an access, session or read change is about; the ids that do not apply are None."""
+
+    kind: ChangeKind
+    inbox: int | None = None
+    thread: int | None = None
+    message: int | None = None
+    staff: int | None = None
+    id: str = ""
+
+
+async def announce(session: AsyncSession, change: Change) -> None:
+    payload = {k: v for k, v in asdict(change).items() if v is not None} | {"id": uuid4().hex}
+    await session.execute(
+        text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": json.dumps(payload)}
+    )
+
+
+def read_change(payload: str) -> Change:
+    fields = json.loads(payload)
+    return Change(**fields | {"kind": ChangeKind(fields["kind"])})
+
+
+class Feed:
+    """Listens on a connection of its own until it is cancelled.
+
+    ``heard`` is called for each change, in order. ``lost`` is called when the connection was gone for a
+    while and is back: changes may be missing, so every screen must load again.
+    """
+
+    def __init__(self, url: str, heard: Callable[[Change], Awaitable[None]], lost: Callable[[], Awaitable[None]]):
+        self._url = url.replace("postgresql+asyncpg://", "postgresql://", 1)
+        self._heard = heard
+        self._lost = lost
+        self.listening = asyncio.Event()
+
+    async def run(self) -> None:
+        interrupted = False
+        while True:
+            try:
+                await self._listen(interrupted)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("feed: connection lost (%s), trying again", type(error).__name__)
+            self.listening.clear()
+            interrupted = True
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _listen(self, interrupted: bool) -> None:
+        connection = await asyncpg.connect(self._url, timeout=5)
+        queue: asyncio.Queue[str] = asyncio.Queue()
+        try:
+            await connection.add_listener(CHANNEL, lambda *args: queue.put_nowait(str(args[3])))
+            self.listening.set()
+            if interrupted:
+                await self._lost()
+            await self._pass_on(connection, queue)
+        finally:
+            connection.terminate()
+
+    async def _pass_on(self, connection: asyncpg.Connection, queue: asyncio.Queue[str]) -> None:
+        while True:
+            try:
+                payload = await asyncio.wait_for(queue.get(), HEARTBEAT_SECONDS)
+            except TimeoutError:
+                await connection.execute("SELECT 1", timeout=5)
+                continue
+            await self._hear(payload)
+
+    async def _hear(self, payload: str) -> None:
+        try:
+            await self._heard(read_change(payload))
+        except Exception:
+            log.exception("feed: a change could not be passed on")

@@ -1,0 +1,59 @@
+"""Students, their families, and the phones at which they are reached."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import Index
+from sqlmodel import Field, SQLModel
+
+from tp_inbox.storage.base import key, link, maybe
+
+
+class FamilyPhone(SQLModel, table=True):
+    """A number that families read. Consent is checked and written under this row's lock."""
+
+    __tablename__ = "family_phone"
+    __table_args__ = (
+        Index("ix_family_phone_e164_trgm", "e164", postgresql_using="gin", postgresql_ops={"e164": "gin_trgm_ops"}),
+    )
+
+    id: int = key()
+    e164: str = Field(unique=True)
+    language: str = Field(default="en")
+
+
+class Student(SQLModel, table=True):
+    __table_args__ = (
+        Index("ix_student_name_trgm", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
+    )
+
+    id: int = key()
+    name: str
+    birth_date: date | None = Field(default=None, description="without one the student is not texted")
+    grade: str = Field(default="")
+    school_id: int = link("school.id", index=True)
+    phone_id: int | None = maybe("family_phone.id", index=True)
+    source: str = Field(default="roster", description="roster, or hand")
+
+
+class Contact(SQLModel, table=True):
+    """An adult of one or more students. Without a phone the contact is shown, and cannot be texted."""
+
+    __table_args__ = (
+        Index("ix_contact_name_trgm", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
+    )
+
+    id: int = key()
+    name: str
+    language: str = Field(default="en")
+    phone_id: int | None = maybe("family_phone.id", index=True)
+    source: str = Field(default="roster", description="roster, or hand")
+
+
+class Guardianship(SQLModel, table=True):
+    student_id: int = Field(primary_key=True, foreign_key="student.id")
+    contact_id: int = Field(primary_key=True, foreign_key="contact.id", index=True)
+    relation: str = Field(default="", description="mother, grandfather, guardian")
+
+

@@ -1,0 +1,147 @@
+"""The composition root: builds engine, gateway and services from the settings, and introduces them to each other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from tp_inbox.domain.errors import Unavailable
+from tp_inbox.jobs.worker import Worker
+from tp_inbox.services import registry
+from tp_inbox.services.delivering import Delivering
+from tp_inbox.services.district import DistrictOverview
+from tp_inbox.services.finding import Finding
+from tp_inbox.services.inboxes import Inboxes
+from tp_inbox.services.numbers import Numbers
+from tp_inbox.services.ports import SmsGateway
+from tp_inbox.services.receiving import Receiving
+from tp_inbox.services.sending import Sending
+from tp_inbox.services.sessions import Sessions
+from tp_inbox.services.staff import StaffAccounts
+from tp_inbox.services.threads import Threads
+from tp_inbox.settings import BadSettings, Settings
+from tp_inbox.storage import locks
+from tp_inbox.storage.database import Database
+from tp_inbox.storage.feed import Change, ChangeKind, Feed
+from tp_inbox.storage.tables import District
+from tp_inbox.twilio.gateway import TwilioGateway
+
+log = logging.getLogger(__name__)
+
+NO_DATABASE = "DATABASE_URL: is not set. Give the address of a PostgreSQL 15 or newer, or try the product with: make run"
+NOT_POSTGRESQL = "DATABASE_URL: must begin with postgresql://"
+NOT_LOOPBACK = (
+    "TWILIO_BASE_URL: this database is a demonstration, so it talks only to a simulator on this machine. "
+    "Set TWILIO_BASE_URL to its address on 127.0.0.1, or use another database."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """Everything of one process. Close it when the process ends."""
+
+    settings: Settings
+    db: Database
+    gateway: SmsGateway
+    services: registry.Services
+    receiving: Receiving
+    delivering: Delivering
+    numbers: Numbers
+
+    async def require_safe_carrier(self) -> None:
+        """A demonstration's families are invented, and nobody real may be texted from it."""
+        async with self.db.reading() as session:
+            demonstration = await session.scalar(select(col(District.demonstration)))
+        if demonstration and not self.settings.carrier_is_loopback:
+            raise BadSettings(NOT_LOOPBACK)
+
+    async def close(self) -> None:
+        await self.gateway.aclose()
+        await self.db.close()
+
+
+def wire(settings: Settings, gateway: SmsGateway | None = None) -> Wired:
+    db = Database(database_url(settings))
+    gateway = gateway or TwilioGateway(settings)
+    receiving = Receiving(db)
+    return Wired(
+        settings=settings,
+        db=db,
+        gateway=gateway,
+        services=build_services(db, settings),
+        receiving=receiving,
+        delivering=Delivering(db, gateway, receiving),
+        numbers=Numbers(db, gateway),
+    )
+
+
+def build_services(db: Database, settings: Settings) -> registry.Services:
+    idle = timedelta(seconds=settings.session_idle_seconds)
+    absolute = timedelta(seconds=settings.session_absolute_seconds)
+    return registry.Services(
+        sessions=Sessions(db, idle, absolute),
+        inboxes=Inboxes(db),
+        threads=Threads(db),
+        sending=Sending(db, settings.personal_number_cap),
+        finding=Finding(db),
+        district=DistrictOverview(db),
+        staff=StaffAccounts(db),
+    )
+
+
+def database_url(settings: Settings) -> str:
+    """With the driver that we use, whichever way the address is written. Raises BadSettings."""
+    if not settings.database_url:
+        raise BadSettings(NO_DATABASE)
+    scheme, separator, rest = settings.database_url.partition("://")
+    if scheme.split("+")[0] not in {"postgresql", "postgres"} or not separator:
+        raise BadSettings(NOT_POSTGRESQL)
+    return f"postgresql+asyncpg://{rest}"
+
+
+async def run_worker(settings: Settings) -> None:
+    """Until it is cancelled."""
+    wired = wire(settings)
+    await _until_safe(wired)
+    worker = Worker(
+        wired.delivering,
+        wired.receiving,
+        wired.numbers,
+        wired.services.sessions,
+        partial(locks.held, wired.db),
+        settings.poll_seconds,
+    )
+    feed = Feed(wired.db.url, partial(_wake_for, worker), partial(_wake, worker))
+    listening = asyncio.create_task(feed.run())
+    try:
+        await worker.run()
+    finally:
+        listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await listening
+        await wired.close()
+
+
+async def _until_safe(wired: Wired) -> None:
+    while True:
+        try:
+            return await wired.require_safe_carrier()
+        except Unavailable:
+            log.warning("worker: the database is away, trying again")
+            await asyncio.sleep(1)
+
+
+async def _wake_for(worker: Worker, change: Change) -> None:
+    if change.kind in (ChangeKind.MESSAGE, ChangeKind.STATUS):
+        worker.wake()
+
+
+async def _wake(worker: Worker) -> None:
+    worker.wake()
