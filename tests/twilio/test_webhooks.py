@@ -2,98 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hmac
 from collections.abc import Callable
 from datetime import UTC, datetime
-from urllib.parse import urlencode
 
 import httpx
 import pytest
 from starlette.applications import Starlette
-from twilio.request_validator import RequestValidator
 
 from tests.twilio.cast import ACCOUNT, FAMILY, PUBLIC, SCHOOL, SID, TOKEN, settings_for
+from tests.twilio.desk import STATUS, TEXT, Desk, call
 from tp_inbox.domain.consent import Verdict
 from tp_inbox.domain.delivery import DeliveryState, FailureReason
 from tp_inbox.domain.errors import Unavailable
-from tp_inbox.services.ports import InboundText, StatusReport
-from tp_inbox.settings import Settings
+from tp_inbox.services.ports import StatusReport
 from tp_inbox.twilio import webhooks
-
-TEXT = {
-    "MessageSid": SID,
-    "SmsSid": SID,
-    "SmsMessageSid": SID,
-    "AccountSid": ACCOUNT,
-    "From": FAMILY,
-    "To": SCHOOL,
-    "Body": "¿A qué hora llega el autobús?",
-    "NumMedia": "0",
-    "NumSegments": "1",
-    "SmsStatus": "received",
-    "ApiVersion": "2010-04-01",
-    "FromCity": "",
-    "FromState": "",
-}
-STATUS = {
-    "MessageSid": SID,
-    "SmsSid": SID,
-    "AccountSid": ACCOUNT,
-    "MessageStatus": "delivered",
-    "SmsStatus": "delivered",
-    "From": SCHOOL,
-    "To": FAMILY,
-    "ApiVersion": "2010-04-01",
-}
-
-
-class Desk:
-    """What the services would be: it keeps what comes, or fails as it is told."""
-
-    def __init__(self) -> None:
-        self.texts: list[InboundText] = []
-        self.reports: list[StatusReport] = []
-        self.fails: Exception | None = None
-        self.takes = 0.0
-
-    async def receive(self, text: InboundText) -> None:
-        await self._work()
-        self.texts.append(text)
-
-    async def report(self, report: StatusReport) -> None:
-        await self._work()
-        self.reports.append(report)
-
-    async def _work(self) -> None:
-        await asyncio.sleep(self.takes)
-        if self.fails:
-            raise self.fails
 
 
 @pytest.fixture
 def desk() -> Desk:
     return Desk()
-
-
-async def call(
-    desk: Desk,
-    path: str,
-    form: dict[str, str] | list[tuple[str, str]],
-    *,
-    token: str = TOKEN,
-    signed_url: str = "",
-    sends: Callable[[bytes], bytes] = bytes,
-    headers: dict[str, str] | None = None,
-    settings: Settings | None = None,
-) -> httpx.Response:
-    """Posts as Twilio would, to the address behind the proxy; ``sends`` may change the body on its way."""
-    signature = RequestValidator(token).compute_signature(signed_url or PUBLIC + path, dict(form))
-    app = Starlette(routes=webhooks.routes(settings or settings_for(), desk.receive, desk.report))
-    sent = {"X-Twilio-Signature": signature, "Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://10.0.0.7:3000") as client:
-        return await client.post(path, content=sends(urlencode(form).encode()), headers=sent)
 
 
 async def text(desk: Desk, **fields: str) -> httpx.Response:
