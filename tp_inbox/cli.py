@@ -1,0 +1,197 @@
+"""tp-inbox: the one program that starts everything. Imports stand in the commands, so that each starts fast."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import runpy
+import shlex
+import signal
+import sys
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from tp_inbox.settings import BadSettings, Settings, settings
+
+WRONG_SETTINGS, FAILED = 2, 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code. Wrong settings are 2, as wrong arguments are."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options) or 0
+    except BadSettings as wrong:
+        return _refuse(wrong, WRONG_SETTINGS)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except Exception as error:
+        if not _is_a_sentence(error):
+            raise
+        return _refuse(error, FAILED)
+
+
+def _refuse(error: Exception, code: int) -> int:
+    for line in str(error).splitlines():
+        print(line, file=sys.stderr)
+    return code
+
+
+def _is_a_sentence(error: Exception) -> bool:
+    """Whether the error's text was written for a person: the product's own refusals, and the demonstration's."""
+    from tp_inbox.demo.trouble import Trouble
+    from tp_inbox.domain.errors import Refusal
+
+    return isinstance(error, Trouble | Refusal)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tp-inbox", description="The messaging inbox that a school district hosts itself."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    demo = commands.add_parser("demo", help="everything at once, with a simulator in place of Twilio")
+    demo.add_argument("--stop-with-parent", action="store_true", help="end when the process that started it ends")
+    demo.set_defaults(run=_demo)
+    commands.add_parser("build", help="build the frontend, once for the sources at hand").set_defaults(run=_build)
+    commands.add_parser("serve", help="the web app").set_defaults(run=_serve)
+    commands.add_parser("worker", help="sending, receiving and every other job").set_defaults(run=_worker)
+    commands.add_parser("simulator", help="a service that behaves as Twilio does").set_defaults(run=_simulator)
+    commands.add_parser("migrate", help="bring the database to the newest shape").set_defaults(run=_migrate)
+    seed = commands.add_parser("seed", help="fill an empty database")
+    seed.add_argument("--demo", action="store_true", required=True, help="with the demonstration district")
+    seed.set_defaults(run=_seed)
+    _add_staff(commands.add_parser("staff", help="accounts of the people who work here"))
+    bench = commands.add_parser("bench", help="measure, and write bench/report.json")
+    bench.add_argument("arguments", nargs=argparse.REMAINDER)
+    bench.set_defaults(run=_bench)
+    return parser
+
+
+def _add_staff(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="add | disable | reset-password")
+    add = actions.add_parser("add", help="make an account; prints its password")
+    add.add_argument("email")
+    add.add_argument("--name", required=True)
+    add.add_argument("--title", default="", help="for example: School counselor")
+    add.add_argument("--role", required=True, help="for example: 'School Admin'")
+    add.add_argument("--school", help="where the role counts; leave out for the whole district")
+    for action, what in (
+        ("disable", "sign the person out everywhere, and let nobody sign in"),
+        ("reset-password", "print a new password, and sign the person out everywhere"),
+    ):
+        actions.add_parser(action, help=what).add_argument("email")
+    parser.set_defaults(run=_staff)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from tp_inbox.demo import supervisor
+
+    return supervisor.run(settings(), options.stop_with_parent)
+
+
+def _build(_: argparse.Namespace) -> None:
+    from tp_inbox.demo.build import Frontend
+
+    Frontend().build()
+
+
+def _serve(_: argparse.Namespace) -> None:
+    """Become granian: the process that was asked for is the one that serves, and signals reach it."""
+    from tp_inbox.demo import ports
+    from tp_inbox.demo.build import CHECKOUT, Frontend, serving_environment
+    from tp_inbox.demo.trouble import Trouble
+
+    chosen = settings()
+    ports.require_free(chosen.host, chosen.port, "PORT")
+    build = Frontend().built()
+    if build is None:
+        raise Trouble("The frontend is not built for these sources yet; run: tp-inbox build")
+    os.environ |= serving_environment(build, chosen.address) | {"DATA_DIR": str(chosen.data_dir.resolve())}
+    os.chdir(CHECKOUT)  # where Reflex finds rxconfig.py
+    server = ["granian", "--interface", "asgi", "--factory", "--host", chosen.host, "--port", str(chosen.port)]
+    server += ["--workers", str(chosen.web_workers), "--no-access-log", "--respawn-failed-workers"]
+    os.execv(sys.executable, [sys.executable, "-m", *server, "tp_inbox.tp_inbox:app"])  # noqa: S606 - no shell wanted
+
+
+def _worker(_: argparse.Namespace) -> None:
+    from tp_inbox import wiring
+
+    _until_told(wiring.run_worker(settings()))
+
+
+def _until_told(work: Coroutine[Any, Any, None]) -> None:
+    """Run until the work is done, or SIGTERM or SIGINT cancels it."""
+
+    async def go() -> None:
+        task = asyncio.ensure_future(work)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        try:
+            await task
+        except asyncio.CancelledError:
+            return
+
+    asyncio.run(go())
+
+
+def _simulator(_: argparse.Namespace) -> None:
+    from tp_inbox.demo import ports
+    from tp_inbox.simulator import serve
+    from tp_inbox.simulator.config import SimulatorConfig
+
+    chosen = settings()
+    ports.require_free(chosen.host, chosen.simulator_port, "SIMULATOR_PORT")
+    serve.run(
+        SimulatorConfig(
+            account_sid=chosen.twilio_account_sid,
+            auth_token=chosen.twilio_auth_token.get_secret_value(),
+            data_path=chosen.data_dir / "simulator",
+            host=chosen.host,
+            port=chosen.simulator_port,
+            own_url=chosen.twilio_base_url,
+        )
+    )
+
+
+def _migrate(_: argparse.Namespace) -> None:
+    from tp_inbox import wiring
+
+    wiring.migrate(_settings_beside_a_demonstration())
+
+
+def _seed(_: argparse.Namespace) -> None:
+    from tp_inbox import wiring
+
+    asyncio.run(wiring.seed_demo(_settings_beside_a_demonstration()))
+
+
+def _staff(options: argparse.Namespace) -> None:
+    from tp_inbox import wiring
+
+    told = {name: value for name, value in vars(options).items() if name not in {"run", "action"}}
+    print(asyncio.run(wiring.run_staff_command(_settings_beside_a_demonstration(), options.action, **told)))
+
+
+def _bench(options: argparse.Namespace) -> None:
+    from tp_inbox.demo.build import CHECKOUT
+
+    sys.path.insert(0, str(CHECKOUT))
+    sys.argv = ["bench", *options.arguments]
+    runpy.run_module("bench", run_name="__main__")
+
+
+def _settings_beside_a_demonstration() -> Settings:
+    """The settings; without a DATABASE_URL, those of a demonstration that runs on the same data folder."""
+    from tp_inbox.demo.supervisor import running_note
+
+    note = running_note(settings().data_dir)
+    if not settings().database_url and note.exists():
+        os.environ |= dict(line.split("=", 1) for line in shlex.split(note.read_text()))
+        settings.cache_clear()
+    return settings()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
