@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     session_idle_seconds: int = Field(12 * HOUR, ge=MINUTE)
     session_absolute_seconds: int = Field(14 * DAY, ge=MINUTE)
     poll_seconds: int = Field(20, ge=1)
+    web_workers: int = Field(1, ge=1, description="processes of `tp-inbox serve`")
     log_level: str = "INFO"
 
     @field_validator("twilio_base_url", "public_url")
