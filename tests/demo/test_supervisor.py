@@ -28,7 +28,7 @@ from tp_inbox.demo import supervisor
 from tp_inbox.demo.trouble import Trouble
 from tp_inbox.settings import settings
 supervisor.PROGRAM = (sys.executable, {str(STANDIN)!r})
-demo.accounts = lambda: [("ana@example.test", "a password", "Counselor")]
+demo.accounts = lambda: [demo.Account("Ana", "ana@example.test", "a password", "everything")]
 try:
     sys.exit(supervisor.run(settings(), "--stop-with-parent" in sys.argv))
 except Trouble as trouble:

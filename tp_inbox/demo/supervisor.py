@@ -246,8 +246,8 @@ async def _healthy(host: str, port: int) -> bool:
 def _welcome(settings: Settings) -> None:
     app = settings.public_url or ports.url(settings.host, settings.port)
     phones = ports.url(settings.host, settings.simulator_port)
-    lines = ["", f"  The inbox:            {app}", f"  The families' phones: {phones}", "", "  Sign in as:"]
-    lines += [f"    {email:<38} {password:<24} {role}" for email, password, role in demo.accounts()]
+    lines = ["", f"  The inbox             {app}", f"  The families' phones  {phones}", "", "  Sign in as"]
+    lines += [f"    {who.email:<36} {who.password:<22} {who.name}: {who.sees}" for who in demo.accounts()]
     print("\n".join([*lines, "", "  Ctrl-C stops everything; the data stays.", ""]), flush=True)
 
 
