@@ -30,26 +30,31 @@ def iso(seconds: int) -> str:
 def sent_between(request: Request) -> tuple[int | None, int | None]:
     """The seconds (first, last) that DateSent, DateSent> and DateSent< leave; both ends count, a day is a whole day.
 
-    Raises Refusal 20001 for what is neither a day nor a moment.
+    DateSent alone is always a day: the client sends midnight for one. Raises Refusal 20001 for what is neither a day
+    nor a moment.
     """
     query = request.query_params
-    exact, after, before = (query.get(name, "") for name in ("DateSent", "DateSent>", "DateSent<"))
-    firsts = [_read(text)[0] for text in (exact, after) if text]
-    lasts = [_read(text)[1] for text in (exact, before) if text]
+    after, before = query.get("DateSent>", ""), query.get("DateSent<", "")
+    spans = [_read(query["DateSent"], whole_day=True)] if query.get("DateSent") else []
+    firsts = [first for first, _ in spans] + ([_read(after)[0]] if after else [])
+    lasts = [last for _, last in spans] + ([_read(before)[1]] if before else [])
     return max(firsts, default=None), min(lasts, default=None)
 
 
-def _read(text: str) -> tuple[int, int]:
-    try:
-        if DAY.fullmatch(text):
-            first = _seconds(text)
-            return first, first + DAY_SECONDS - 1
-        if MOMENT.fullmatch(text):
-            return (_seconds(text.rstrip("Z")),) * 2
-    except ValueError:
-        pass
-    raise Refusal(20001, f"{text} is not a date; use YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ")
+def _read(text: str, whole_day: bool = False) -> tuple[int, int]:
+    is_day = bool(DAY.fullmatch(text))
+    if not is_day and not MOMENT.fullmatch(text):
+        raise _no_date(text)
+    first = _seconds(text[:10] if whole_day else text.rstrip("Z"))
+    return first, first + DAY_SECONDS - 1 if is_day or whole_day else first
 
 
 def _seconds(text: str) -> int:
-    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+    try:
+        return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+    except ValueError:
+        raise _no_date(text) from None
+
+
+def _no_date(text: str) -> Refusal:
+    return Refusal(20001, f"{text} is not a date; use YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ")
