@@ -1,0 +1,189 @@
+"""The Phones page in a real browser: with the mouse, with the keyboard, on a phone, light and dark."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from .conftest import AMINA, BRUNO, CHEN, District, Simulation, until
+
+pytestmark = pytest.mark.browser
+
+SCHOOL, SALLY = "+12125550100", "+12125550101"
+CHROMIUM = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]
+DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def lincoln(simulation: Simulation, district: District) -> Simulation:
+    simulation.buy(SCHOOL, sms_url=f"{district.url}/in", friendly_name="Lincoln Middle School")
+    simulation.buy(SALLY, sms_url=f"{district.url}/in", friendly_name="Sally Ortiz")
+    simulation.web.put("/simulator/phones", json=[
+        {"number": AMINA, "label": "Amina Hassan", "language": "so"},
+        {"number": BRUNO, "label": "Bruno Costa", "language": "pt"},
+        {"number": CHEN, "label": "陈 Mei", "language": "zh"},
+        {"number": "+12125550197", "label": "Dolores Vega", "language": "es"},
+    ])
+    return simulation
+
+
+@pytest.fixture
+def page(browser: Browser, lincoln: Simulation) -> Iterator[Page]:
+    context = browser.new_context(viewport=DESKTOP, reduced_motion="reduce")
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
+    page.goto(lincoln.config.base_url)
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    yield page
+    context.close()
+    assert problems == []
+
+
+def send(simulation: Simulation, to: str, body: str, sender: str = SALLY) -> None:
+    simulation.twilio.messages.create(to=to, from_=sender, body=body)
+
+
+def test_a_text_rings_and_is_answered_without_a_reload(page: Page, lincoln: Simulation, district: District) -> None:
+    send(lincoln, AMINA, "Sally Ortiz, Lincoln: <b>Ayaan</b> was late today. All well?")
+    row = page.get_by_role("link", name="Amina Hassan")
+    expect(row).to_contain_text("1 new text")
+    expect(page).to_have_title("(1) Simulator — family phones")
+    row.click()
+    expect(page.get_by_text("<b>Ayaan</b> was late")).to_have_count(2)
+    expect(row).not_to_contain_text("1 new text")
+    expect(page).to_have_title("Simulator — family phones")
+    page.get_by_label("Text message").fill("The bus was late 🙂")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Texts").get_by_text("The bus was late 🙂")).to_be_visible()
+    expect(page.get_by_text("The inbox has it")).to_be_visible()
+    (webhook,) = district.webhooks
+    assert (webhook.form["From"], webhook.form["To"], webhook.form["Body"]) == (AMINA, SALLY, "The bus was late 🙂")
+
+
+def test_everything_works_with_the_keyboard_alone(page: Page, lincoln: Simulation, district: District) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type("bruno")
+    expect(page.locator(".row")).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Bruno Costa")).to_be_visible()
+    expect(page.get_by_label("Text message")).to_be_focused()
+    page.keyboard.type("Bom dia")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("Obrigado")
+    page.keyboard.press("Enter")
+    until(lambda: [webhook.form["Body"] for webhook in district.webhooks] == ["Bom dia\nObrigado"])
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("Pick up a phone")).to_be_visible()
+    expect(page.get_by_role("link", name="Bruno Costa")).to_be_focused()
+
+
+def test_a_picture_is_attached_and_sent(page: Page, lincoln: Simulation, district: District) -> None:
+    page.get_by_role("link", name="Amina Hassan").click()
+    page.get_by_role("button", name="Attach a picture").click()
+    page.get_by_role("button", name="A signed permission slip").click()
+    page.get_by_label("Text message").fill("Signed!")
+    page.get_by_role("button", name="Send").click()
+    picture = page.get_by_role("img", name="Picture")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 800
+    assert district.webhooks[0].form["NumMedia"] == "1"
+
+
+def test_stop_and_start_are_answered_by_the_carrier_on_the_phone(page: Page, lincoln: Simulation) -> None:
+    send(lincoln, AMINA, "Hello")
+    page.get_by_role("link", name="Amina Hassan").click()
+    page.get_by_role("button", name="STOP").click()
+    expect(page.get_by_label("Texts").get_by_text("successfully been unsubscribed")).to_be_visible()
+    expect(page.get_by_text("Automatic")).to_be_visible()
+    page.get_by_role("button", name="START").click()
+    expect(page.get_by_label("Texts").get_by_text("successfully been re-subscribed")).to_be_visible()
+
+
+def test_each_number_is_a_conversation_with_its_own_draft(page: Page, lincoln: Simulation) -> None:
+    send(lincoln, AMINA, "From Sally")
+    page.get_by_role("link", name="Amina Hassan").click()
+    page.get_by_label("Text message").fill("To Sally")
+    page.get_by_label("Text another number of the district").select_option(label="Lincoln Middle School")
+    expect(page.get_by_label("Text message")).to_have_value("")
+    send(lincoln, AMINA, "From Sally again")
+    expect(page.get_by_role("button", name="New: Sally Ortiz")).to_be_visible()
+    page.get_by_role("button", name="Sally Ortiz").click()
+    expect(page.get_by_label("Text message")).to_have_value("To Sally")
+    expect(page.get_by_label("Texts").get_by_text("From Sally again")).to_be_visible()
+
+
+def test_a_phone_that_cannot_receive_says_why(page: Page) -> None:
+    page.get_by_role("link", name="Dolores Vega").click()
+    expect(page.get_by_text("This is a landline")).to_be_visible()
+
+
+def test_an_inbox_that_is_away_is_named(page: Page, district: District) -> None:
+    district.answers = {"/in": [500]}
+    page.get_by_role("link", name="Amina Hassan").click()
+    page.get_by_role("button", name="OK, thank you!").click()
+    expect(page.get_by_text("Sent, but the inbox answered 500")).to_be_visible()
+
+
+def test_two_pages_and_a_reload_show_the_same(page: Page, lincoln: Simulation, browser: Browser) -> None:
+    page.goto(f"{lincoln.config.base_url}/#{AMINA}")
+    expect(page.get_by_role("heading", name="Amina Hassan")).to_be_visible()
+    other = browser.new_page(viewport=DESKTOP)
+    other.goto(f"{lincoln.config.base_url}/#{AMINA}")
+    other.get_by_label("Text message").fill("Written elsewhere")
+    other.keyboard.press("Enter")
+    expect(page.get_by_label("Texts").get_by_text("Written elsewhere")).to_be_visible()
+    other.close()
+    page.reload()
+    expect(page.get_by_label("Texts").get_by_text("Written elsewhere")).to_have_count(1)
+
+
+def test_on_a_phone_one_thing_fills_the_screen_at_a_time(page: Page, lincoln: Simulation) -> None:
+    page.set_viewport_size(PHONE)
+    send(lincoln, AMINA, "Hello")
+    page.get_by_role("link", name="Amina Hassan").click()
+    expect(page.get_by_label("Search phones by name or number")).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    page.get_by_role("button", name="Back to all phones").click()
+    expect(page.get_by_role("link", name="Amina Hassan")).to_be_focused()
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_nothing(page: Page, lincoln: Simulation, scheme: str, size: dict) -> None:
+    page.set_viewport_size(size)
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    send(lincoln, AMINA, "Hello")
+    send(lincoln, BRUNO, "Hello")
+    expect(page.get_by_role("link", name="Bruno Costa")).to_contain_text("1 new text")
+    assert violations(page) == []
+    page.get_by_role("link", name="Amina Hassan").click()
+    page.get_by_role("button", name="STOP").click()
+    expect(page.get_by_text("Automatic")).to_be_visible()
+    page.get_by_role("button", name="Attach a picture").click()
+    expect(page.get_by_role("button", name=re.compile("permission slip"))).to_be_visible()
+    assert violations(page) == []
+
+
+def violations(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]

@@ -1,0 +1,25 @@
+// Talking to the simulator: requests, and the stream of what happens.
+
+export async function ask(path, method = "GET", body = undefined) {
+  const options = { method, headers: {} };
+  if (method !== "GET") {
+    options.headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify(body ?? {});
+  }
+  const answer = await fetch(path, options);
+  const content = answer.status === 204 ? null : await answer.json();
+  if (!answer.ok) throw new Error(content?.error ?? `The simulator answered ${answer.status}.`);
+  return content;
+}
+
+// hears: {hello, text, phones, read, lost}; hello comes on every connection, so that whoever hears it reloads.
+export function listen(hears) {
+  const stream = new EventSource("/simulator/events");
+  for (const kind of ["hello", "text", "phones", "read"]) {
+    stream.addEventListener(kind, (event) => hears[kind](JSON.parse(event.data)));
+  }
+  stream.addEventListener("error", () => {
+    hears.lost();
+    if (stream.readyState === EventSource.CLOSED) setTimeout(() => { stream.close(); listen(hears); }, 2000);
+  });
+}

@@ -1,0 +1,112 @@
+// Brings list, phone and the stream of events together.
+
+import { ask, listen } from "./api.js";
+import * as list from "./list.js";
+import * as phone from "./phone.js";
+import { spokenNumber } from "./words.js";
+
+const TITLE = "Simulator — family phones";
+const VIBRATION = [90, 50, 90];
+const layout = document.getElementById("layout");
+const news = document.getElementById("news");
+let isLoading = false;
+let isStale = false;
+
+// One request at a time; what happens meanwhile is covered by one more.
+async function loadPhones() {
+  isStale = true;
+  if (isLoading) return;
+  isLoading = true;
+  try {
+    while (isStale) {
+      isStale = false;
+      list.show(await ask("/simulator/phones"));
+      countInTitle();
+    }
+  } finally {
+    isLoading = false;
+  }
+}
+
+function countInTitle() {
+  const count = list.unread();
+  document.title = count ? `(${count}) ${TITLE}` : TITLE;
+}
+
+async function markRead() {
+  const number = phone.openNumber();
+  if (number && !document.hidden) await ask(`/simulator/phones/${encodeURIComponent(number)}/read`, "POST");
+}
+
+async function follow() {
+  const number = decodeURIComponent(location.hash.slice(1));
+  list.choose(number);
+  layout.classList.toggle("open", Boolean(number));
+  if (!number) {
+    phone.closePhone();
+    return;
+  }
+  try {
+    await phone.openPhone(number);
+  } catch {
+    location.hash = "";
+    return;
+  }
+  phone.focusComposer();
+  await markRead();
+}
+
+function back() {
+  const number = phone.openNumber();
+  location.hash = "";
+  // After the hash has changed, and with it what can be focused.
+  setTimeout(() => list.focus(number));
+}
+
+async function onText({ phone: number, own }) {
+  const isOpen = number === phone.openNumber();
+  if (isOpen) await phone.refresh();
+  if (isOpen && !own) await markRead();
+  await loadPhones();
+  if (!own) announce(number, isOpen);
+}
+
+function announce(number, isOpen) {
+  const name = list.find(number)?.label || spokenNumber(number);
+  news.textContent = `New text on the phone of ${name}`;
+  list.ring(number);
+  if (isOpen) phone.ring();
+  const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  if (!isCalm && navigator.userActivation?.hasBeenActive) navigator.vibrate?.(VIBRATION);
+}
+
+function setLive(isOn) {
+  document.getElementById("live").classList.toggle("on", isOn);
+  document.getElementById("live-words").textContent = isOn ? "Live" : "Reconnecting…";
+}
+
+window.addEventListener("hashchange", follow);
+document.addEventListener("visibilitychange", markRead);
+document.getElementById("back").addEventListener("click", back);
+document.addEventListener("keydown", (event) => {
+  const isWriting = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
+  if (event.key === "Escape" && phone.openNumber() && !event.isComposing) {
+    if (!phone.closeInner()) back();
+  } else if (event.key === "/" && !isWriting && !event.ctrlKey && !event.metaKey) {
+    event.preventDefault();
+    list.focusSearch();
+  }
+});
+
+listen({
+  hello: async () => {
+    setLive(true);
+    await loadPhones();
+    if (phone.openNumber()) await phone.refresh();
+    else if (location.hash) await follow();
+  },
+  text: onText,
+  phones: loadPhones,
+  read: loadPhones,
+  lost: () => setLive(false),
+});
