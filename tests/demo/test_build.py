@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,16 @@ def test_only_the_build_of_these_sources_counts(frontend: Frontend) -> None:
     assert frontend.built() is not None
     (frontend.checkout / "rxconfig.py").write_text("config = 2")
     assert frontend.built() is None
+
+
+def test_a_copied_checkout_builds_its_own_sources(frontend: Frontend, tmp_path: Path) -> None:
+    frontend.folder.mkdir(parents=True)
+    frontend._link_sources()
+    copy = Frontend(tmp_path.with_name("copy"))
+    shutil.copytree(tmp_path, copy.checkout, symlinks=True)
+    (copy.checkout / "rxconfig.py").write_text("config = 'the copy'")
+    copy._link_sources()
+    assert (copy._work / "rxconfig.py").read_text() == "config = 'the copy'"
 
 
 def test_an_older_build_is_kept_for_who_still_serves_it(frontend: Frontend) -> None:

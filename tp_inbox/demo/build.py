@@ -104,12 +104,16 @@ class Frontend:
             yield
 
     def _link_sources(self) -> None:
-        """Reflex writes into the folder it builds in (.gitignore, .web): give it one that is not the checkout."""
+        """Reflex writes into the folder it builds in (.gitignore, .web): give it one that is not the checkout.
+
+        The links are relative, so that a copied checkout builds its own sources.
+        """
         self._work.mkdir(exist_ok=True)
         for name in LINKED:
-            link = self._work / name
-            if not link.is_symlink() and (self.checkout / name).exists():
-                link.symlink_to(self.checkout / name)
+            link, source = self._work / name, self.checkout / name
+            if source.exists() and not link.is_symlink():
+                shutil.rmtree(link, ignore_errors=True)  # reflex.lock, from before there was one to link
+                link.symlink_to(os.path.relpath(source, self._work))
 
     def _export(self) -> None:
         log = self.folder / "build.log"

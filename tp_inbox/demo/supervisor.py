@@ -247,7 +247,9 @@ def _welcome(settings: Settings) -> None:
     app = settings.public_url or ports.url(settings.host, settings.port)
     phones = ports.url(settings.host, settings.simulator_port)
     lines = ["", f"  The inbox             {app}", f"  The families' phones  {phones}", "", "  Sign in as"]
-    lines += [f"    {who.email:<36} {who.password:<22} {who.name}: {who.sees}" for who in demo.accounts()]
+    people = demo.accounts()
+    widest = max(len(who.email) for who in people)
+    lines += [f"    {who.email:<{widest}}  {who.password}  {who.name}: {who.sees}" for who in people]
     print("\n".join([*lines, "", "  Ctrl-C stops everything; the data stays.", ""]), flush=True)
 
 
