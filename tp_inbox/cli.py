@@ -163,8 +163,15 @@ def _migrate(_: argparse.Namespace) -> None:
 
 def _seed(_: argparse.Namespace) -> None:
     from tp_inbox import wiring
+    from tp_inbox.demo.seed import seed
 
-    asyncio.run(wiring.seed_demo(_settings_beside_a_demonstration()))
+    async def fill(wired: wiring.Wired) -> None:
+        try:
+            await seed(wired.db, wired.gateway, wired.settings.twilio_base_url)
+        finally:
+            await wired.close()
+
+    asyncio.run(fill(wiring.wire(_settings_beside_a_demonstration())))
 
 
 def _staff(options: argparse.Namespace) -> None:

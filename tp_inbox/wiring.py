@@ -28,6 +28,7 @@ from tp_inbox.services.staff import StaffAccounts
 from tp_inbox.services.threads import Threads
 from tp_inbox.settings import BadSettings, Settings
 from tp_inbox.storage import locks
+from tp_inbox.storage import migrate as migrations
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, Feed
 from tp_inbox.storage.tables import District
@@ -109,7 +110,7 @@ def database_url(settings: Settings) -> str:
 async def run_worker(settings: Settings) -> None:
     """Until it is cancelled."""
     wired = wire(settings)
-    await _until_safe(wired)
+    await until_safe(wired)
     worker = Worker(
         wired.delivering,
         wired.receiving,
@@ -129,7 +130,8 @@ async def run_worker(settings: Settings) -> None:
         await wired.close()
 
 
-async def _until_safe(wired: Wired) -> None:
+async def until_safe(wired: Wired) -> None:
+    """Waits for the database, and raises BadSettings when this process might text real people from a demonstration."""
     while True:
         try:
             return await wired.require_safe_carrier()
@@ -145,3 +147,31 @@ async def _wake_for(worker: Worker, change: Change) -> None:
 
 async def _wake(worker: Worker) -> None:
     worker.wake()
+
+
+def migrate(settings: Settings) -> None:
+    """Brings the database to the newest shape."""
+    migrations.upgrade(database_url(settings))
+
+
+async def run_staff_command(
+    settings: Settings,
+    action: str,
+    email: str,
+    name: str = "",
+    title: str = "",
+    role: str = "",
+    school: str | None = None,
+) -> str:
+    """``tp-inbox staff``: does it, and says in a sentence what was done. Raises a Refusal."""
+    db = Database(database_url(settings))
+    accounts = StaffAccounts(db)
+    try:
+        if action == "add":
+            return f"{email} can sign in with this password: {await accounts.add(email, name, title, role, school)}"
+        if action == "reset-password":
+            return f"{email} can sign in with this password: {await accounts.reset_password(email)}"
+        await accounts.disable(email)
+        return f"{email} is signed out everywhere and cannot sign in."
+    finally:
+        await db.close()

@@ -29,7 +29,14 @@ TOUCH_EVERY = timedelta(minutes=1)
 TOKEN_BYTES = 32
 
 WRONG = "The e-mail address or the password is not right."
-TOO_MANY = "Too many tries. Please wait {wait} and try again."
+
+
+class TooMany(Invalid):
+    """Another try has to wait; ``seconds`` says how long."""
+
+    def __init__(self, wait: timedelta) -> None:
+        self.seconds = max(1, round(wait.total_seconds()))
+        super().__init__(f"Too many tries. Please wait {self.seconds} seconds and try again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +161,12 @@ async def _refuse_if_too_many(session: AsyncSession, account: bytes, address: st
         )
     ).one()
     if (wait := _wait(count, last)) > timedelta():
-        raise Invalid(TOO_MANY.format(wait=_in_words(wait)))
+        raise TooMany(wait)
     from_there = await session.scalar(
         select(func.count()).where(col(SignInFailure.address) == address, col(SignInFailure.at) > since)
     )
     if (from_there or 0) >= FAILURES_OF_AN_ADDRESS:
-        raise Invalid(TOO_MANY.format(wait=_in_words(WINDOW)))
+        raise TooMany(WINDOW)
 
 
 def _wait(count: int, last: datetime | None) -> timedelta:
@@ -168,14 +175,6 @@ def _wait(count: int, last: datetime | None) -> timedelta:
         return timedelta()
     due = last + min(timedelta(seconds=2 ** min(count - FAILURES_FOR_FREE, 20)), LONGEST_WAIT)
     return due - utc_now()
-
-
-def _in_words(wait: timedelta) -> str:
-    seconds = max(1, round(wait.total_seconds()))
-    if seconds < 60:
-        return "a second" if seconds == 1 else f"{seconds} seconds"
-    minutes = -(-seconds // 60)
-    return "a minute" if minutes == 1 else f"{minutes} minutes"
 
 
 def _signed_in(rows) -> list[SignedIn]:

@@ -1,0 +1,39 @@
+"""Every page and its address."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from tp_inbox.web.components.shell import PRODUCT
+from tp_inbox.web.pages.district import district
+from tp_inbox.web.pages.messages import messages
+from tp_inbox.web.pages.settings import settings
+from tp_inbox.web.pages.sign_in import sign_in
+from tp_inbox.web.states.district_page import DistrictPage
+from tp_inbox.web.states.messages_page import MessagesPage
+from tp_inbox.web.states.settings_page import SettingsPage
+from tp_inbox.web.states.shell import ShellState
+
+FORGET_ON_BACK = "window.addEventListener('pageshow',e=>{if(e.persisted)location.reload()})"
+"""A page that the browser kept whole in memory is loaded again, so that Back shows nothing after sign-out."""
+
+HEAD = [
+    rx.el.meta(name="viewport", content="width=device-width, initial-scale=1, viewport-fit=cover"),
+    rx.el.meta(name="theme-color", content="#f7f6f3", media="(prefers-color-scheme: light)"),
+    rx.el.meta(name="theme-color", content="#15181a", media="(prefers-color-scheme: dark)"),
+    rx.el.link(rel="icon", href="/logo.svg", type="image/svg+xml"),
+    rx.el.script(FORGET_ON_BACK),
+]
+
+
+def add_to(app: rx.App) -> None:
+    app.add_page(messages, route="/messages/[[...splat]]", title=PRODUCT, on_load=MessagesPage.open)
+    app.add_page(home, route="/", title=PRODUCT, on_load=ShellState.go_home)
+    app.add_page(sign_in, route="/sign-in", title=f"Sign in – {PRODUCT}")
+    app.add_page(settings, route="/settings", title=f"Settings – {PRODUCT}", on_load=SettingsPage.open)
+    app.add_page(district, route="/district", title=f"District – {PRODUCT}", on_load=DistrictPage.open)
+
+
+def home() -> rx.Component:
+    """Leads on to the first page that the person may use."""
+    return rx.el.main(rx.el.p("Opening…", class_name="quiet-text"), class_name="opening")

@@ -1,0 +1,65 @@
+"""What changed, read once for all the screens that may show it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from sqlalchemy import and_, func, select
+from sqlmodel import col
+
+from tp_inbox.services.inboxes import message_row, status_of
+from tp_inbox.services.views import MessageRow, StatusView
+from tp_inbox.storage.database import Database
+from tp_inbox.storage.feed import Change, ChangeKind
+from tp_inbox.storage.tables import Message, ReadMarker, Staff, Thread
+
+__all__ = ["Change", "ChangeKind", "Changed", "Changes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A change with the bubble or status it is about, and by staff id how many texts of the thread are unread."""
+
+    change: Change
+    message: MessageRow | None = None
+    status: StatusView | None = None
+    unread: dict[int, int] = field(default_factory=dict)
+
+
+class Changes:
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def read(self, change: Change, staff_ids: Collection[int]) -> Changed:
+        if change.kind is ChangeKind.MESSAGE:
+            return await self._message(change, staff_ids)
+        if change.kind is ChangeKind.STATUS:
+            return await self._status(change)
+        return Changed(change)
+
+    async def _message(self, change: Change, staff_ids: Collection[int]) -> Changed:
+        written = (
+            select(Message, col(Staff.name))
+            .outerjoin(Staff, col(Staff.id) == col(Message.author_id))
+            .where(col(Message.id) == change.message)
+        )
+        unread = func.greatest(col(Thread.inbound_count) - func.coalesce(col(ReadMarker.seen), 0), 0)
+        counts = (
+            select(col(Staff.id), unread)
+            .join(Thread, col(Thread.id) == change.thread)
+            .outerjoin(
+                ReadMarker,
+                and_(col(ReadMarker.staff_id) == col(Staff.id), col(ReadMarker.thread_id) == col(Thread.id)),
+            )
+            .where(col(Staff.id).in_(staff_ids))
+        )
+        async with self._db.reading() as session:
+            message, author = (await session.execute(written)).one()
+            by_staff = {staff_id: count for staff_id, count in (await session.execute(counts)).all()}
+        return Changed(change, message_row(message, author), status_of(message), by_staff)
+
+    async def _status(self, change: Change) -> Changed:
+        async with self._db.reading() as session:
+            message = await session.get_one(Message, change.message)
+        return Changed(change, status=status_of(message))

@@ -1,0 +1,85 @@
+"""The few components of our own that need code in the browser; it stands in ``assets/components``."""
+
+from __future__ import annotations
+
+import reflex as rx
+from reflex.components.component import NoSSRComponent
+from reflex.event import no_args_event_spec
+
+
+def _draft_args(thread: rx.Var[int], key: rx.Var[str], written: rx.Var[str]) -> list[rx.Var]:
+    return [thread, key, written]
+
+
+def _send_args(thread: rx.Var[int], key: rx.Var[str], written: rx.Var[str], seen: rx.Var[int]) -> list[rx.Var]:
+    return [thread, key, written, seen]
+
+
+class Composer(NoSSRComponent):
+    """The text box. It keeps what is typed, and hangs a bubble in the timeline until the server shows its own."""
+
+    library = "$/public/components/composer.jsx"
+    tag = "Composer"
+
+    thread: rx.Var[int]
+    draft_key: rx.Var[str]
+    initial: rx.Var[str]
+    sent_keys: rx.Var[list[str]]
+    seen: rx.Var[int]
+    closed: rx.Var[str]
+    refused: rx.Var[str]
+    refused_key: rx.Var[str]
+    offline: rx.Var[bool]
+    label: rx.Var[str]
+
+    on_draft: rx.EventHandler[_draft_args]
+    on_send: rx.EventHandler[_send_args]
+
+
+class Timeline(rx.Component):
+    """The scrolling part of a thread; ``on_seen`` comes when its end is on a visible screen."""
+
+    library = "$/public/components/timeline.jsx"
+    tag = "Timeline"
+
+    thread: rx.Var[int]
+    newest: rx.Var[int]
+    oldest: rx.Var[int]
+    unread: rx.Var[int]
+
+    on_seen: rx.EventHandler[no_args_event_spec]
+
+
+class Moment(rx.Component):
+    """A time as its reader's clock says it; ``form`` is "list" or "clock"."""
+
+    library = "$/public/components/moments.jsx"
+    tag = "Moment"
+
+    at: rx.Var[str]
+    form: rx.Var[str]
+
+
+class DayLine(rx.Component):
+    """A line above a bubble whose day is not that of the bubble before it."""
+
+    library = "$/public/components/moments.jsx"
+    tag = "DayLine"
+
+    at: rx.Var[str]
+    before: rx.Var[str]
+
+
+class PageTitle(rx.Component):
+    library = "$/public/components/title.jsx"
+    tag = "PageTitle"
+
+    unread: rx.Var[int]
+    name: rx.Var[str]
+
+
+class SignInProblem(rx.Component):
+    """Why the last try to sign in failed; its sentence comes from a fixed list, chosen by the address."""
+
+    library = "$/public/components/sign_in.jsx"
+    tag = "SignInProblem"

@@ -1,0 +1,118 @@
+"""The list: its two tabs, and a line for each thread."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from tp_inbox.services.views import ThreadRow
+from tp_inbox.web.components.basics import avatar, badge, empty, icon, link, skeleton
+from tp_inbox.web.components.scripted import Moment
+from tp_inbox.web.states.inbox import InboxState
+from tp_inbox.web.states.shell import ShellState
+from tp_inbox.web.states.thread import ThreadState
+
+
+def thread_list() -> rx.Component:
+    return rx.el.section(
+        rx.el.header(
+            rx.el.h1("Messages"),
+            link(
+                icon("square-pen"),
+                rx.el.span("New message"),
+                to="/messages/" + InboxState.box + "/new",
+                class_name="button primary new-message",
+            ),
+            class_name="list-head",
+        ),
+        _tabs(),
+        rx.el.div(_lines(), class_name="list-scroll"),
+        class_name="list",
+        aria_label="Conversations",
+    )
+
+
+def _tabs() -> rx.Component:
+    return rx.el.nav(
+        rx.cond(
+            ShellState.tabs.personal, _tab("Personal messages", "personal", ShellState.tabs.personal_unread)
+        ),
+        rx.cond(ShellState.tabs.school, _tab("School messages", "school", ShellState.tabs.school_unread)),
+        class_name="tabs",
+        aria_label="Inboxes",
+    )
+
+
+def _tab(label: str, box: str, unread: rx.Var[int]) -> rx.Component:
+    return link(
+        rx.el.span(label),
+        badge(unread, "unread"),
+        to=f"/messages/{box}",
+        class_name="tab",
+        custom_attrs={"aria-current": rx.cond(InboxState.box == box, "page", "false")},
+    )
+
+
+def _lines() -> rx.Component:
+    nothing = (InboxState.rows.length() == 0) & (InboxState.moved.length() == 0)
+    return rx.cond(
+        InboxState.loading,
+        skeleton(9, "list-skeleton"),
+        rx.cond(
+            nothing,
+            empty("inbox", "No conversations yet", "Write to a family, and its answers come here."),
+            rx.fragment(
+                rx.el.ul(
+                    rx.foreach(InboxState.moved, _line),
+                    rx.foreach(
+                        InboxState.rows,
+                        lambda row: rx.cond(InboxState.moved_ids.contains(row.id), rx.fragment(), _line(row)),
+                    ),
+                    class_name="threads",
+                ),
+                rx.cond(
+                    InboxState.older,
+                    rx.el.button(
+                        "Show older conversations",
+                        type="button",
+                        class_name="button quiet older",
+                        on_click=InboxState.show_older,
+                    ),
+                ),
+            ),
+        ),
+    )
+
+
+def _line(row: rx.Var[ThreadRow]) -> rx.Component:
+    return rx.el.li(
+        link(
+            avatar(row.initials, row.hue),
+            rx.el.span(
+                rx.el.span(
+                    rx.el.span(row.title, class_name="line-title"),
+                    Moment.create(at=row.at, form="list"),
+                    class_name="line-top",
+                ),
+                rx.el.span(row.about, class_name="line-about"),
+                rx.el.span(
+                    rx.el.span(_who(row), row.preview, class_name="line-preview"),
+                    badge(row.unread, "unread"),
+                    class_name="line-bottom",
+                ),
+                class_name="line-text",
+            ),
+            to="/messages/" + row.box + "/" + row.id.to_string(),
+            class_name=rx.cond(row.unread > 0, "line unread", "line"),
+            custom_attrs={"aria-current": rx.cond(ThreadState.head.id == row.id, "true", "false")},
+        ),
+        key=row.id.to_string(),
+    )
+
+
+def _who(row: rx.Var[ThreadRow]) -> rx.Component:
+    mine = row.author_id == ShellState.staff_id
+    return rx.cond(
+        row.draft,
+        rx.el.span("Draft: ", class_name="line-draft"),
+        rx.cond(row.outbound, rx.el.span(rx.cond(mine, "You: ", row.author + ": "), class_name="line-author")),
+    )

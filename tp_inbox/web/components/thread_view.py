@@ -1,0 +1,217 @@
+"""An open thread: its head, the bubbles, and the composer."""
+
+from __future__ import annotations
+
+import reflex as rx
+from reflex_components_core.core.banner import has_connection_errors
+
+from tp_inbox.services.views import MessageRow, SenderChoice
+from tp_inbox.web.components.basics import avatar, empty, icon, icon_button, link, skeleton
+from tp_inbox.web.components.scripted import Composer, DayLine, Moment, Timeline
+from tp_inbox.web.states.composer import ComposerState
+from tp_inbox.web.states.inbox import InboxState
+from tp_inbox.web.states.shell import ShellState
+from tp_inbox.web.states.thread import ThreadState
+
+HEAD = ThreadState.head
+
+
+def thread_view() -> rx.Component:
+    return rx.el.section(
+        rx.cond(
+            HEAD.id > 0,
+            rx.fragment(_head(), _timeline(), _composer()),
+            rx.cond(
+                ThreadState.missing != "",
+                empty("lock", "Not available", ThreadState.missing, _back_to_list()),
+                rx.cond(
+                    ThreadState.loading | InboxState.loading,
+                    skeleton(6, "thread-skeleton"),
+                    empty("messages-square", "Choose a conversation", "Or write to a family with New message."),
+                ),
+            ),
+        ),
+        class_name="thread",
+        aria_label="Conversation",
+    )
+
+
+def _head() -> rx.Component:
+    return rx.el.header(
+        link(icon("chevron-left", 24), to="/messages/" + HEAD.box, class_name="icon-button back", aria_label="Back to the list"),
+        avatar(HEAD.initials, HEAD.hue),
+        rx.el.div(
+            rx.el.h2(HEAD.title),
+            rx.el.p(HEAD.about, " · ", HEAD.phone),
+            class_name="thread-title",
+        ),
+        icon_button("info", "About this family", on_click=ThreadState.toggle_family, aria_expanded=ThreadState.family_shown),
+        class_name="thread-head",
+    )
+
+
+def _back_to_list() -> rx.Component:
+    return link("Back to messages", to="/messages", class_name="button")
+
+
+def _timeline() -> rx.Component:
+    nothing = (ThreadState.rows.length() == 0) & (ThreadState.tail.length() == 0)
+    return Timeline.create(
+        rx.cond(
+            ThreadState.older,
+            rx.el.button("Show older messages", type="button", class_name="button quiet older", on_click=ThreadState.show_older),
+        ),
+        rx.cond(nothing, empty("hand", "A new conversation", "Nothing has been written here yet.")),
+        rx.foreach(ThreadState.rows, _message),
+        rx.foreach(ThreadState.tail, _message),
+        rx.el.div(id="outgoing"),
+        thread=HEAD.id,
+        newest=ThreadState.last_id,
+        oldest=ThreadState.first_id,
+        unread=0,
+        on_seen=ThreadState.mark_read,
+    )
+
+
+def _message(row: rx.Var[MessageRow]) -> rx.Component:
+    side = rx.cond(row.outbound, "message out", "message in")
+    return rx.fragment(
+        DayLine.create(at=row.at, before=row.before),
+        rx.el.article(
+            rx.cond(row.outbound & ~row.joined, rx.el.div(_author(row), class_name="author")),
+            rx.el.div(
+                rx.cond(row.media > 0, _picture(row)),
+                rx.cond(row.text != "", rx.el.span(row.text, class_name="text", dir="auto")),
+                Moment.create(at=row.at, form="clock"),
+                class_name="bubble",
+                title=rx.cond(row.sent_as != "", "Sent as: " + row.sent_as, ""),
+            ),
+            rx.cond(row.outbound, _status(row)),
+            class_name=side + rx.cond(row.joined, " joined", ""),
+        ),
+        key=row.id.to_string(),
+    )
+
+
+def _author(row: rx.Var[MessageRow]) -> rx.Component:
+    return rx.cond(row.author_id == ShellState.staff_id, "You", row.author)
+
+
+def _picture(row: rx.Var[MessageRow]) -> rx.Component:
+    return rx.el.span(
+        icon("image", 16),
+        rx.cond(row.media > 1, row.media.to_string() + " pictures", "A picture"),
+        class_name="picture",
+    )
+
+
+def _status(row: rx.Var[MessageRow]) -> rx.Component:
+    """The overlay is what became of the bubble since it was sent to the screen."""
+    key = row.id.to_string()
+    newer = ThreadState.statuses.contains(key)
+    now = ThreadState.statuses[key]
+    return rx.cond(
+        newer,
+        _status_line(row, now.state, now.reason, now.advice, now.may_retry),
+        _status_line(row, row.state, row.reason, row.advice, row.may_retry),
+    )
+
+
+def _status_line(row, state, reason, advice, may_retry) -> rx.Component:
+    return rx.match(
+        state,
+        ("failed", "undelivered", "canceled", _failed(row, reason, advice, may_retry)),
+        ("delivered", "read", _said("Delivered", "check-check", row.id == ThreadState.last_out_id)),
+        ("sent", _said("Sent", "check", True)),
+        ("queued", _said("Queued", "clock", True)),
+        _said("Sending", "clock", True),
+    )
+
+
+def _said(words: str, icon_name: str, shown) -> rx.Component:
+    return rx.cond(shown, rx.el.div(icon(icon_name, 13), words, class_name="status"))
+
+
+def _failed(row, reason, advice, may_retry) -> rx.Component:
+    return rx.el.div(
+        rx.el.div(icon("circle-alert", 15), rx.el.strong("Not delivered. "), reason, class_name="failed-reason"),
+        rx.el.div(advice, class_name="failed-advice"),
+        rx.cond(
+            may_retry,
+            rx.el.button("Try again", type="button", class_name="button small", on_click=ComposerState.retry(row.id)),
+        ),
+        class_name="status failed",
+    )
+
+
+def _composer() -> rx.Component:
+    return rx.el.footer(
+        rx.cond(
+            HEAD.closed != "",
+            rx.el.div(icon("message-square-off", 18), rx.el.p(HEAD.closed), class_name="closed", role="status"),
+            rx.fragment(
+                _from(),
+                rx.cond(ComposerState.refused != "", rx.el.div(ComposerState.refused, class_name="refused", role="alert")),
+                Composer.create(
+                    thread=HEAD.id,
+                    draft_key=ComposerState.key,
+                    initial=ComposerState.written,
+                    sent_keys=ThreadState.sent_keys,
+                    seen=ThreadState.last_id,
+                    closed=HEAD.closed,
+                    refused=ComposerState.refused,
+                    refused_key=ComposerState.refused_key,
+                    offline=has_connection_errors,
+                    label="Write a text",
+                    on_draft=ComposerState.type,
+                    on_send=ComposerState.send,
+                ),
+                _length(),
+            ),
+        ),
+        class_name="composer",
+    )
+
+
+def _from() -> rx.Component:
+    """From is there when, and only when, there is a choice; who sees the answer is always said."""
+    return rx.el.div(
+        rx.cond(
+            HEAD.senders.length() > 0,
+            rx.el.label(
+                rx.el.span("From", class_name="from-label"),
+                rx.el.select(
+                    rx.foreach(HEAD.senders, _choice),
+                    value=HEAD.inbox_id.to_string(),
+                    on_change=lambda value: ComposerState.choose_sender(value.to(int)),
+                    id="from",
+                ),
+                class_name="from",
+            ),
+        ),
+        rx.el.span(HEAD.audience, class_name="audience"),
+        class_name="from-line",
+    )
+
+
+def _choice(choice: rx.Var[SenderChoice]) -> rx.Component:
+    return rx.el.option(choice.label, value=choice.inbox_id.to_string())
+
+
+def _length() -> rx.Component:
+    length = ComposerState.length
+    return rx.el.div(
+        rx.cond(length.costly != "", rx.el.span(length.costly, class_name="costly")),
+        rx.cond(length.too_long != "", rx.el.span(length.too_long, class_name="too-long")),
+        rx.cond(
+            length.segments > 0,
+            rx.el.span(
+                rx.cond(length.segments == 1, "1 text", length.segments.to_string() + " texts"),
+                " · ",
+                length.left.to_string(),
+                " left",
+                title="With everything that is added: introduction and signature",
+            ),
+        ),
+        class_name="length",
+    )

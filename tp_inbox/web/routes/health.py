@@ -1,0 +1,22 @@
+"""Whether the process is alive, and whether it can do its work."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+
+def routes(checks: dict[str, Callable[[], Awaitable[bool]]]) -> list[Route]:
+    """``checks``: by name, what answers True when that part works."""
+
+    async def health(_: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def ready(_: Request) -> Response:
+        found = {name: await check() for name, check in checks.items()}
+        return JSONResponse(found, 200 if all(found.values()) else 503)
+
+    return [Route("/health", health), Route("/ready", ready)]

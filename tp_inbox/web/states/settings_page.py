@@ -1,0 +1,38 @@
+"""One's own settings: the signature under personal messages, and signing out everywhere."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from tp_inbox.domain.errors import Invalid
+from tp_inbox.services.registry import services
+from tp_inbox.web.acting import actor
+from tp_inbox.web.states.shell import ShellState
+
+
+class SettingsPage(rx.State):
+    signature: str = ""
+    typed: str = ""
+    problem: str = ""
+    saved: bool = False
+
+    @rx.event
+    async def open(self) -> None:
+        await (await self.get_state(ShellState))._fill()
+        self.signature = self.typed = await services().staff.signature(actor())
+        self.problem, self.saved = "", False
+
+    @rx.event
+    def type(self, text: str) -> None:
+        self.typed, self.saved = text, False
+
+    @rx.event
+    async def save(self, form: dict) -> None:
+        try:
+            self.signature = self.typed = await services().staff.save_signature(
+                actor(), str(form.get("signature", ""))
+            )
+        except Invalid as refusal:
+            self.problem, self.saved = refusal.sentence, False
+            return
+        self.problem, self.saved = "", True

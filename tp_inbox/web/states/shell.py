@@ -1,0 +1,51 @@
+"""What frames every page: who is signed in, the two tabs with their counts, and what the rail shows."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from tp_inbox.domain import access
+from tp_inbox.services import people
+from tp_inbox.services.registry import services
+from tp_inbox.services.views import InboxTabs
+from tp_inbox.web import live
+from tp_inbox.web.acting import actor, signed_in
+from tp_inbox.web.reflex_internals import event_token
+
+
+class ShellState(rx.State):
+    name: str = ""
+    initials: str = ""
+    hue: int = 0
+    staff_id: int = 0
+    tabs: InboxTabs = InboxTabs()
+    sees_messages: bool = False
+    sees_district: bool = False
+    ready: bool = False
+
+    @rx.var
+    def unread(self) -> int:
+        """Threads with unread texts in both tabs, for the page's title."""
+        return self.tabs.personal_unread + self.tabs.school_unread
+
+    @rx.event
+    async def go_home(self) -> rx.event.EventSpec:
+        """To the first page that this person may use."""
+        await self._fill()
+        if self.sees_messages or not self.sees_district:
+            return rx.redirect("/messages", replace=True)
+        return rx.redirect("/district", replace=True)
+
+    async def _fill(self) -> None:
+        """Every page begins here: the tab hears of changes from now on, then it is filled."""
+        live.current().subscribe(event_token(), signed_in())
+        person = actor()
+        self.name, self.staff_id = person.name, person.staff_id
+        self.initials, self.hue = people.initials(person.name), people.hue_of(person.staff_id)
+        self.sees_district = access.may_see_district(person)
+        await self._count()
+        self.ready = True
+
+    async def _count(self) -> None:
+        self.tabs = await services().inboxes.tabs(actor())
+        self.sees_messages = self.tabs.personal or self.tabs.school
