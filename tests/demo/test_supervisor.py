@@ -19,6 +19,7 @@ from tp_inbox.demo import supervisor
 from tp_inbox.demo.trouble import Trouble
 from tp_inbox.settings import Settings
 
+SERVICES = ("simulator", "serve", "worker")
 STANDIN = Path(__file__).with_name("standin.py")
 DRIVER = f"""
 import sys
@@ -90,7 +91,7 @@ class Demonstration:
         return [int(line.split()[1]) for line in lines if line.split()[0] == command]
 
     def all_pids(self) -> list[int]:
-        return [pid for command in supervisor.SERVICES for pid in self.starts(command)]
+        return [pid for command in SERVICES for pid in self.starts(command)]
 
     def healthy(self) -> bool:
         try:
@@ -100,7 +101,7 @@ class Demonstration:
             return False
 
     def up(self) -> bool:
-        return self.healthy() and all(self.starts(command) for command in supervisor.SERVICES)
+        return self.healthy() and all(self.starts(command) for command in SERVICES)
 
 
 @pytest.fixture
@@ -166,7 +167,16 @@ def test_a_step_that_fails_stops_the_rest_and_says_which(folder: Path) -> None:
     assert "migrate | migrate cannot" in said
     assert "`tp-inbox migrate` failed; what it said is above." in said
     assert process.returncode == 1
-    assert not demonstration.all_pids()
+    assert all(gone(pid) for pid in demonstration.all_pids())
+    assert not demonstration.starts("serve")
+
+
+def test_the_simulator_is_up_before_numbers_are_bought_from_it(folder: Path) -> None:
+    demonstration = Demonstration(folder, STANDIN_FAILS="seed")
+    demonstration.start()
+    demonstration.said()
+    assert demonstration.starts("simulator")
+    assert demonstration.starts("seed")
 
 
 def test_what_it_writes_down_is_ours_alone_and_gone_afterwards(demonstration: Demonstration) -> None:

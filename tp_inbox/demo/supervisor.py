@@ -12,7 +12,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,6 @@ from tp_inbox.settings import LOOPBACK, Settings
 
 PROGRAM = (sys.executable, "-m", "tp_inbox.cli")
 DATABASE = "tp_inbox"
-SERVICES = ("simulator", "serve", "worker")
 READY_SECONDS = 60
 RETRIES = 5  # starts of one service within RETRY_WINDOW seconds, after which it is given up
 RETRY_WINDOW = 60
@@ -74,8 +73,9 @@ async def _run(settings: Settings) -> None:
     with _database(settings) as url:
         environment = os.environ | _environment(settings, url)
         with _written_down(settings.data_dir, environment):
-            await _side_by_side(_prepare_database(settings, environment), _prepare_frontend(environment))
-            await _serve(settings, environment)
+            await _side_by_side(
+                _keep("simulator", _for_simulator(settings, environment)), _bring_up(settings, environment)
+            )
 
 
 @contextmanager
@@ -134,10 +134,16 @@ def running_note(data: Path) -> Path:
     return data / "running.env"
 
 
+async def _bring_up(settings: Settings, environment: Environment) -> None:
+    await _side_by_side(_prepare_database(settings, environment), _prepare_frontend(environment))
+    await _side_by_side(_keep("serve", environment), _keep("worker", environment), _welcome_when_ready(settings))
+
+
 async def _prepare_database(settings: Settings, environment: Environment) -> None:
     await _once("migrate", environment)
     seeded = settings.data_dir / f"seeded-{_name_of_database(settings)}"
     if not seeded.exists():
+        await _until(lambda: _listens(settings, settings.simulator_port))  # it sells the numbers that the district has
         await _once("seed", environment, "--demo")
         seeded.touch()
 
@@ -181,15 +187,9 @@ def _child(command: str, environment: Environment, *arguments: str) -> Child:
     return Child(command, [*PROGRAM, command, *arguments], environment)
 
 
-async def _serve(settings: Settings, environment: Environment) -> None:
-    """Keep the services up until one cannot be kept, which is Trouble."""
-    services = (_keep(name, _for_service(name, settings, environment)) for name in SERVICES)
-    await _side_by_side(*services, _welcome_when_ready(settings))
-
-
-def _for_service(name: str, settings: Settings, environment: Environment) -> Environment:
+def _for_simulator(settings: Settings, environment: Environment) -> Environment:
     """The app must find the simulator on the loopback, so with a HOST that leaves it out the simulator takes all."""
-    if name != "simulator" or settings.host in LOOPBACK:
+    if settings.host in LOOPBACK:
         return environment
     return {**environment, "HOST": "0.0.0.0"}  # noqa: S104 - HOST has opened this machine to others already
 
@@ -216,25 +216,30 @@ async def _life(child: Child) -> int:
 
 
 async def _welcome_when_ready(settings: Settings) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    host = ports.reachable(settings.host)
-    while not (await _listens(host, settings.simulator_port) and await _healthy(host, settings.port)):
-        if time.monotonic() > deadline:
-            raise Trouble(f"The app did not answer within {READY_SECONDS} s; what it said is above.")
-        await asyncio.sleep(0.1)
+    await _until(lambda: _healthy(settings))
+    await _until(lambda: _listens(settings, settings.simulator_port))
     _welcome(settings)
 
 
-async def _listens(host: str, port: int) -> bool:
+async def _until(answers: Callable[[], Awaitable[bool]]) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while not await answers():
+        if time.monotonic() > deadline:
+            raise Trouble(f"No answer within {READY_SECONDS} s; what was said is above.")
+        await asyncio.sleep(0.1)
+
+
+async def _listens(settings: Settings, port: int) -> bool:
     with contextlib.suppress(OSError):
-        _, writer = await asyncio.open_connection(host, port)
+        _, writer = await asyncio.open_connection(ports.reachable(settings.host), port)
         writer.close()
         return True
     return False
 
 
-async def _healthy(host: str, port: int) -> bool:
-    with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+async def _healthy(settings: Settings) -> bool:
+    host, port = ports.reachable(settings.host), settings.port
+    with contextlib.suppress(OSError):
         reader, writer = await asyncio.open_connection(host, port)
         writer.write(f"GET /health HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
         status = await reader.readline()
