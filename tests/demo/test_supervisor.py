@@ -205,6 +205,11 @@ async def test_a_taken_port_is_a_sentence_that_names_the_variable(folder: Path, 
     assert not (folder / "data").exists()
 
 
+def test_another_database_is_seeded_too(folder: Path) -> None:
+    given = [Settings(data_dir=folder, database_url=f"postgresql://x/{name}") for name in ("one", "two", "")]
+    assert len({supervisor._note_of_seeding(settings) for settings in [*given, Settings(data_dir=folder)]}) == 4
+
+
 def test_sid_and_token_are_made_up_once(folder: Path) -> None:
     first = supervisor._carrier_account(Settings(data_dir=folder))
     assert supervisor._carrier_account(Settings(data_dir=folder)) == first

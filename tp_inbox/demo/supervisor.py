@@ -141,17 +141,18 @@ async def _bring_up(settings: Settings, environment: Environment) -> None:
 
 async def _prepare_database(settings: Settings, environment: Environment) -> None:
     await _once("migrate", environment)
-    seeded = settings.data_dir / f"seeded-{_name_of_database(settings)}"
+    seeded = _note_of_seeding(settings)
     if not seeded.exists():
         await _until(lambda: _listens(settings, settings.simulator_port))  # it sells the numbers that the district has
         await _once("seed", environment, "--demo")
         seeded.touch()
 
 
-def _name_of_database(settings: Settings) -> str:
+def _note_of_seeding(settings: Settings) -> Path:
+    """Beside our own cluster, so that it goes when the cluster goes; for a given database, under that one's name."""
     if not settings.database_url:
-        return DATABASE
-    return hashlib.sha256(settings.database_url.encode()).hexdigest()[:12]
+        return settings.data_dir / "postgres" / "seeded"
+    return settings.data_dir / f"seeded-{hashlib.sha256(settings.database_url.encode()).hexdigest()[:12]}"
 
 
 async def _prepare_frontend(environment: Environment) -> None:
