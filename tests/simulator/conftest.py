@@ -50,12 +50,12 @@ class SimulatorClient(TwilioHttpClient):
         super().__init__(timeout=10)
         self._base = urlsplit(base_url)
 
-    def request(self, method, url, params=None, data=None, headers=None, auth=None, timeout=None, allow_redirects=False):
+    def request(self, method, url, params=None, data=None, headers=None, *more, **others):
         parts = urlsplit(url)
         assert parts.hostname.endswith(".twilio.com")
         there = urlunsplit(parts._replace(scheme=self._base.scheme, netloc=self._base.netloc))
         headers = {**(headers or {}), "Host": parts.hostname}
-        return super().request(method, there, params, data, headers, auth, timeout, allow_redirects)
+        return super().request(method, there, params, data, headers, *more, **others)
 
 
 @dataclass

@@ -139,7 +139,7 @@ def test_a_phone_that_cannot_receive_says_why(page: Page) -> None:
 def test_an_inbox_that_is_away_is_named(page: Page, district: District) -> None:
     district.answers = {"/in": [500]}
     page.get_by_role("link", name="Amina Hassan").click()
-    page.get_by_role("button", name="OK, thank you!").click()
+    page.get_by_role("button", name="Thank you!").click()
     expect(page.get_by_text("Sent, but the inbox answered 500")).to_be_visible()
 
 

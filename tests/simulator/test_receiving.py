@@ -98,7 +98,10 @@ def test_a_number_that_joins_a_service_is_called_as_the_service_says(
     assert {webhook.form["MessagingServiceSid"] for webhook in district.webhooks} == {service.sid}
 
 
-@pytest.mark.parametrize("word", ["STOP", "stop", " Stopall\n", "UNSUBSCRIBE", "Cancel", "END", "quit", "Revoke", "OPTOUT"])
+STOP_WORDS = ["STOP", "stop", " Stopall\n", "UNSUBSCRIBE", "Cancel", "END", "quit", "Revoke", "OPTOUT"]
+
+
+@pytest.mark.parametrize("word", STOP_WORDS)
 def test_each_stop_word_alone_blocks_and_is_confirmed_on_the_phone(
     lincoln: Simulation, district: District, word: str
 ) -> None:
@@ -135,7 +138,7 @@ def test_a_second_stop_and_a_yes_in_conversation_get_no_answer_of_twilios(lincol
 
 
 def test_stop_blocks_every_number_of_the_service_and_no_other(simulation: Simulation, district: District) -> None:
-    service = simulation.twilio.messaging.v1.services.create(friendly_name="Lincoln", use_inbound_webhook_on_number=True)
+    service = a_service(simulation)
     for number in (SCHOOL, SALLY):
         sid = simulation.buy(number, sms_url=f"{district.url}/in").sid
         service.phone_numbers.create(phone_number_sid=sid)
@@ -149,7 +152,7 @@ def test_stop_blocks_every_number_of_the_service_and_no_other(simulation: Simula
 
 def test_with_advanced_opt_out_the_webhook_names_the_keyword(simulate: Simulate, district: District) -> None:
     simulation = simulate(advanced_opt_out=True)
-    service = simulation.twilio.messaging.v1.services.create(friendly_name="Lincoln", use_inbound_webhook_on_number=True)
+    service = a_service(simulation)
     service.phone_numbers.create(phone_number_sid=simulation.buy(SCHOOL, sms_url=f"{district.url}/in").sid)
     for word in ("STOP", "START", "HELP", "Hello"):
         simulation.text_from(AMINA, SCHOOL, word)
@@ -162,6 +165,11 @@ def test_an_opt_out_survives_a_restart(simulate: Simulate) -> None:
     first.text_from(AMINA, SCHOOL, "STOP")
     simulate.stop_last()
     assert refusal(simulate(), to=AMINA, from_=SCHOOL) == 21610
+
+
+def a_service(simulation: Simulation):
+    services = simulation.twilio.messaging.v1.services
+    return services.create(friendly_name="Lincoln", use_inbound_webhook_on_number=True)
 
 
 def refusal(simulation: Simulation, **given: object) -> int:

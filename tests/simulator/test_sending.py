@@ -239,7 +239,8 @@ def test_the_account_answers_for_itself(simulation: Simulation) -> None:
 
 
 def service_with(simulation: Simulation, *numbers: str) -> str:
-    service = simulation.twilio.messaging.v1.services.create(friendly_name="A school", use_inbound_webhook_on_number=True)
+    services = simulation.twilio.messaging.v1.services
+    service = services.create(friendly_name="A school", use_inbound_webhook_on_number=True)
     for number in numbers:
         service.phone_numbers.create(phone_number_sid=simulation.buy(number).sid)
     return service.sid

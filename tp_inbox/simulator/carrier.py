@@ -135,7 +135,9 @@ class Carrier:
     def _choose_sender(self, message: Message) -> str:
         """The sticky sender of the service, else its first number; empty when it has none any more."""
         pool = [member.phone_number for member in self._numbers.members(message.service_sid or "")]
-        return (pool and self._messages.last_sender(message.recipient, pool)) or (pool[0] if pool else "")
+        if not pool:
+            return ""
+        return self._messages.last_sender(message.recipient, pool) or pool[0]
 
     async def _tell(self, message: Message, before: asyncio.Task[None] | None) -> None:
         """The status callback, after the one before it. The message is as it was when the status changed."""

@@ -15,8 +15,7 @@ REFUSALS: dict[int, tuple[int, str]] = {
     21211: (400, "Invalid 'To' Phone Number: {detail}"),
     21212: (400, "Invalid 'From' Number (caller ID): {detail}"),
     21266: (400, "'To' and 'From' number cannot be the same: {detail}"),
-    21408: (400, "Permission to send an SMS has not been enabled for the region indicated by the 'To' number:"
-                 " {detail}"),
+    21408: (400, "Permission to send an SMS has not been enabled for the region of the 'To' number: {detail}"),
     21421: (400, "PhoneNumber is invalid: {detail}"),
     21422: (400, "{detail} is not available"),
     21451: (400, "Invalid area code: {detail}"),
@@ -26,8 +25,7 @@ REFUSALS: dict[int, tuple[int, str]] = {
     21602: (400, "Message body is required."),
     21603: (400, "A 'From' or 'MessagingServiceSid' parameter is required to send a message."),
     21604: (400, "A 'To' phone number is required."),
-    21606: (400, "The 'From' phone number provided ({detail}) is not a valid message-capable Twilio phone number"
-                 " for this destination/account."),
+    21606: (400, "'From' {detail} is not a valid message-capable Twilio phone number for this account"),
     21609: (400, "The 'StatusCallback' URL {detail} is not a valid URL."),
     21610: (400, "Attempt to send to unsubscribed recipient"),
     21617: (400, "The concatenated message body exceeds the 1600 character limit"),

@@ -38,8 +38,8 @@ REGION_OF: dict[str, str] = {code: state for state, codes in AREA_CODES.items() 
 FOR_SALE = range(100, 130)
 
 KEYPAD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "22233344455566677778889999")
-US_NUMBER = re.compile(r"\+1[2-9]\d\d[2-9]\d{6}")
-WORLD_NUMBER = re.compile(r"\+[2-9]\d{6,14}")
+US_NUMBER = re.compile(r"\+1[2-9]\d\d[2-9]\d{6}", re.ASCII)
+WORLD_NUMBER = re.compile(r"\+[2-9]\d{6,14}", re.ASCII)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -78,11 +78,8 @@ class Guard:
         name = _hostname(headers)
         if name in ("localhost", self._own_host, self._config.host.lower()):
             return bool(name)
-        try:
-            address = ip_address(name)
-        except ValueError:
-            return False
-        return address.is_loopback or self._config.host in ("0.0.0.0", "::")
+        address, here = _address(name), _address(self._config.host)
+        return bool(address and (address.is_loopback or (here and here.is_unspecified)))
 
     def _knows_password(self, authorization: str) -> bool:
         scheme, _, encoded = authorization.partition(" ")
@@ -125,6 +122,13 @@ def _hostname(headers: Headers) -> str:
         return (urlsplit(f"//{headers.get('host', '')}").hostname or "").lower()
     except ValueError:
         return ""
+
+
+def _address(name: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(name)
+    except ValueError:
+        return None
 
 
 def _problem(status: int, sentence: str) -> JSONResponse:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 KEEPALIVE_SECONDS = 15.0
 BACKLOG = 1_000
-CLOSE = None
+CLOSE = None  # the end of a page's queue
 
 
 class Hub:
@@ -36,7 +36,7 @@ class Hub:
         self._pages.add(page)
         try:
             yield "retry: 1000\nevent: hello\ndata: {}\n\n"
-            while (event := await self._next(page)) is not CLOSE:
+            while (event := await self._next(page)) is not None:
                 yield event
         finally:
             self._pages.discard(page)

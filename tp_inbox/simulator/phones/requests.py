@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 
@@ -14,6 +15,8 @@ MAX_TEXT = 1_600
 MAX_LABEL = 120
 MAX_LANGUAGE = 35
 LINE_BREAKS_AND_TABS = "\n\r\t"
+
+Kind = TypeVar("Kind", dict[str, Any], list[Any])
 
 
 class BadRequest(Exception):
@@ -66,7 +69,7 @@ def path_number(request: Request) -> str:
     return _number(request.path_params["number"], "number")
 
 
-async def _read_json(request: Request, kind: type) -> dict | list:
+async def _read_json(request: Request, kind: type[Kind]) -> Kind:
     try:
         given = json.loads(await request.body())
     except (ValueError, RecursionError):

@@ -95,7 +95,7 @@ def _shape(sim: Simulator, number: Number) -> dict[str, object]:
         "phone_number": number.phone_number,
         "capabilities": {"voice": True, "sms": True, "mms": True, "fax": False},
         "address_requirements": "none", "address_sid": None, "identity_sid": None, "bundle_sid": None,
-        "trunk_sid": None, "sms_application_sid": "", "voice_application_sid": "",
+        "trunk_sid": None, "sms_application_sid": None, "voice_application_sid": None,
         "voice_caller_id_lookup": False, "voice_receive_mode": "voice",
         "emergency_status": "Inactive", "emergency_address_sid": None, "emergency_address_status": "unregistered",
         "api_version": "2010-04-01",

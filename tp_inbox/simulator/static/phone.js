@@ -4,7 +4,7 @@ import { ask } from "./api.js";
 import { drawTexts } from "./texts.js";
 import { hue, initials, languageName, make, spokenNumber } from "./words.js";
 
-const QUICK = ["OK, thank you!", "Who is this?", "Call me please", "STOP", "START", "HELP"];
+const QUICK = ["Thank you!", "Call me", "STOP", "START", "HELP"];
 const element = (id) => document.getElementById(id);
 const [phoneBox, nothing, box, body, send] = ["phone", "nothing", "texts-box", "body", "send"].map(element);
 
@@ -111,7 +111,7 @@ function drawTalks(fresh) {
   element("talks").replaceChildren(...known.map((ours) => drawTalk(ours, rung.has(ours) || waiting.has(ours))));
   const others = numbers.filter(({ number }) => !known.includes(number));
   const options = others.map(({ number }) => make("option", "", nameOf(number), { value: number }));
-  element("others").replaceChildren(make("option", "", "Text another number…", { value: "" }), ...options);
+  element("others").replaceChildren(make("option", "", "Other…", { value: "" }), ...options);
   element("others").hidden = !others.length;
 }
 
