@@ -82,7 +82,9 @@ def strict(schema: dict) -> dict:
     """An object with properties has exactly these, so that an invented or a forgotten field is found."""
     properties = schema.get("properties")
     if schema.get("type") in ("object", ["object", "null"]) and properties and "meta" not in properties:
-        return schema | {"additionalProperties": False}
+        # Twilio's own example of numbers for sale leaves the paging fields of its schema out.
+        needed = [] if "first_page_uri" in properties else list(properties)
+        return schema | {"additionalProperties": False, "required": needed}
     return schema
 
 

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from .conftest import AMINA, BRUNO, CHEN, District, Simulation, until
+from .conftest import AMINA, BRUNO, CHEN, District, Simulate, Simulation, free_port, until
 
 pytestmark = pytest.mark.browser
 
@@ -154,6 +154,35 @@ def test_two_pages_and_a_reload_show_the_same(page: Page, lincoln: Simulation, b
     other.close()
     page.reload()
     expect(page.get_by_label("Texts").get_by_text("Written elsewhere")).to_have_count(1)
+
+
+def test_a_page_finds_its_way_back_after_a_restart(browser: Browser, simulate: Simulate) -> None:
+    port = free_port()
+    simulate(port=port).buy(SALLY)
+    page = browser.new_page(viewport=DESKTOP)
+    page.goto(f"http://127.0.0.1:{port}/#{AMINA}")
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    simulate.stop_last()
+    expect(page.get_by_text("Reconnecting…")).to_be_visible()
+    send(simulate(port=port), AMINA, "While you were away")
+    expect(page.get_by_label("Texts").get_by_text("While you were away")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    page.close()
+
+
+def test_an_open_phone_shakes_unless_one_wants_calm(browser: Browser, lincoln: Simulation) -> None:
+    moving = {}
+    for motion in ("no-preference", "reduce"):
+        context = browser.new_context(viewport=DESKTOP, reduced_motion=motion)
+        page = context.new_page()
+        page.goto(f"{lincoln.config.base_url}/#{AMINA}")
+        expect(page.get_by_role("heading", name="Amina Hassan")).to_be_visible()
+        expect(page.get_by_text("Live", exact=True)).to_be_visible()
+        send(lincoln, AMINA, f"Hello {motion}")
+        expect(page.locator("#phone.ringing")).to_be_visible()
+        moving[motion] = page.evaluate("getComputedStyle(document.querySelector('#phone')).animationName")
+        context.close()
+    assert moving == {"no-preference": "vibrate", "reduce": "none"}
 
 
 def test_on_a_phone_one_thing_fills_the_screen_at_a_time(page: Page, lincoln: Simulation) -> None:

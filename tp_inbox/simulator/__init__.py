@@ -1,6 +1,20 @@
 """A Twilio of one's own: REST API, carrier and family phones on this machine, for demonstrations and tests.
 
 It imports nothing of the product and nothing of Twilio's library, so that it can be wrong only on its own account.
+
+/                                   the Phones page
+/2010-04-01/Accounts/{AC}/...       Messages, Media, AvailablePhoneNumbers, IncomingPhoneNumbers, the account
+/v1/Services/...                    Messaging Services and their numbers
+PUT  /simulator/phones              [{number, label, language}]: who the family phones belong to
+GET  /simulator/phones              all phones, with what is unread
+GET  /simulator/phones/{n}/texts    one phone and its last texts
+POST /simulator/phones/{n}/read     somebody looked at it
+POST /simulator/inbound             {from, to, body, media}: a family writes; answers when the webhook has
+GET  /simulator/events              Server-Sent Events: hello, text, phones, read
+GET  /health
+
+It sells 555-0100 to 555-0129 of every area code. Family phones work from 555-0130 to 555-0195; texts to 0196 end
+undelivered with 30003, to 0197 with 30006 (landline), to 0198 with 30007 (filtered), and 0199 is refused with 21211.
 """
 
 from .app import create_app

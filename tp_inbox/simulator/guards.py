@@ -23,6 +23,7 @@ PAGE_HEADERS = {
     " form-action 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 

@@ -145,8 +145,10 @@ class MessageLog:
         """The message after the change; None when it was deleted meanwhile."""
         changes["updated"] = now()
         assignments = ", ".join(f"{column} = ?" for column in changes)
-        self._db.execute(f"update message set {assignments} where sid = ?", [*changes.values(), sid])
-        return self.get(sid)
+        row = self._db.execute(
+            f"update message set {assignments} where sid = ? returning *", [*changes.values(), sid]
+        ).fetchone()
+        return Message(*row) if row else None
 
     def delete(self, sid: str) -> None:
         self._db.execute("delete from media where message_sid = ?", [sid])
@@ -209,10 +211,10 @@ class MessageLog:
         } | given
         del values["seq"]
         marks = ", ".join("?" * len(values))
-        self._db.execute(f"insert into message ({', '.join(values)}) values ({marks})", list(values.values()))
-        message = self.get(str(values["sid"]))
-        assert message
-        return message
+        row = self._db.execute(
+            f"insert into message ({', '.join(values)}) values ({marks}) returning *", list(values.values())
+        ).fetchone()
+        return Message(*row)
 
     def _add_medium(self, message_sid: str, content_type: str, url: str, content: bytes | None) -> None:
         medium = (new_sid("ME"), message_sid, content_type, url, content, now())

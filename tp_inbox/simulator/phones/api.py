@@ -16,7 +16,7 @@ TEXTS_SHOWN = 300
 
 
 async def page(_request: Request) -> FileResponse:
-    return FileResponse(SAMPLES_FOLDER.parent / "index.html", headers={"Cache-Control": "no-cache"})
+    return FileResponse(SAMPLES_FOLDER.parent / "index.html")
 
 
 async def events(request: Request) -> StreamingResponse:

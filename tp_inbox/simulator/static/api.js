@@ -1,5 +1,9 @@
 // Talking to the simulator: requests, and the stream of what happens.
 
+// The simulator refused what was asked: its sentence.
+export class Refused extends Error {}
+
+// Throws Refused, or TypeError when the simulator is away.
 export async function ask(path, method = "GET", body = undefined) {
   const options = { method, headers: {} };
   if (method !== "GET") {
@@ -8,7 +12,7 @@ export async function ask(path, method = "GET", body = undefined) {
   }
   const answer = await fetch(path, options);
   const content = answer.status === 204 ? null : await answer.json();
-  if (!answer.ok) throw new Error(content?.error ?? `The simulator answered ${answer.status}.`);
+  if (!answer.ok) throw new Refused(content?.error ?? `The simulator answered ${answer.status}.`);
   return content;
 }
 

@@ -1,6 +1,6 @@
 // Brings list, phone and the stream of events together.
 
-import { ask, listen } from "./api.js";
+import { Refused, ask, listen } from "./api.js";
 import * as list from "./list.js";
 import * as phone from "./phone.js";
 import { spokenNumber } from "./words.js";
@@ -48,8 +48,9 @@ async function follow() {
   }
   try {
     await phone.openPhone(number);
-  } catch {
-    location.hash = "";
+  } catch (error) {
+    if (error instanceof Refused) location.hash = "";
+    else sayAway(error);
     return;
   }
   phone.focusComposer();
@@ -80,13 +81,21 @@ function announce(number, isOpen) {
   if (!isCalm && navigator.userActivation?.hasBeenActive) navigator.vibrate?.(VIBRATION);
 }
 
+// When the simulator is away nothing is lost: everything is loaded again at the next hello.
+function sayAway(error) {
+  if (!(error instanceof TypeError)) throw error;
+  setLive(false);
+}
+
+const unlessAway = (work) => (facts) => work(facts).catch(sayAway);
+
 function setLive(isOn) {
   document.getElementById("live").classList.toggle("on", isOn);
   document.getElementById("live-words").textContent = isOn ? "Live" : "Reconnecting…";
 }
 
-window.addEventListener("hashchange", follow);
-document.addEventListener("visibilitychange", markRead);
+window.addEventListener("hashchange", unlessAway(follow));
+document.addEventListener("visibilitychange", unlessAway(markRead));
 document.getElementById("back").addEventListener("click", back);
 document.addEventListener("keydown", (event) => {
   const isWriting = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
@@ -99,14 +108,14 @@ document.addEventListener("keydown", (event) => {
 });
 
 listen({
-  hello: async () => {
+  hello: unlessAway(async () => {
     setLive(true);
     await loadPhones();
     if (phone.openNumber()) await phone.refresh();
     else if (location.hash) await follow();
-  },
-  text: onText,
-  phones: loadPhones,
-  read: loadPhones,
+  }),
+  text: unlessAway(onText),
+  phones: unlessAway(loadPhones),
+  read: unlessAway(loadPhones),
   lost: () => setLive(false),
 });

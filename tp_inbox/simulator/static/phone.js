@@ -1,6 +1,6 @@
 // The open phone: its conversations, its texts, and the answer one writes.
 
-import { ask } from "./api.js";
+import { Refused, ask } from "./api.js";
 import { drawTexts } from "./texts.js";
 import { hue, initials, languageName, make, spokenNumber } from "./words.js";
 
@@ -166,7 +166,7 @@ async function sendText(words, withPicture) {
     const sent = await ask("/simulator/inbound", "POST", { from: openNumber(), to: talk, body: words, media });
     outcome(...describe(sent.webhook));
   } catch (error) {
-    outcome(error.message, true);
+    outcome(error instanceof Refused ? error.message : "The simulator is away. Nothing was sent.", true);
     if (!body.value) body.value = words;
     if (withPicture) attach(withPicture);
   }
@@ -231,7 +231,9 @@ body.addEventListener("keydown", (event) => {
   element("composer").requestSubmit();
 });
 body.addEventListener("input", grow);
-element("picture").addEventListener("click", () => showPictures(element("pictures").hidden));
+element("picture").addEventListener("click", () => {
+  showPictures(element("pictures").hidden).catch((error) => outcome(error.message, true));
+});
 element("detach").addEventListener("click", () => {
   attach(null);
   body.focus();
