@@ -13,6 +13,7 @@ from tp_inbox.web.acting import actor
 from tp_inbox.web.states.thread import ThreadState
 
 NO_LENGTH = LengthView(0, 0, 0, "", "")
+LEFT = "You have just changed From. Look at it, and send again."
 
 
 class ComposerState(rx.State):
@@ -23,6 +24,8 @@ class ComposerState(rx.State):
     length: LengthView = NO_LENGTH
     refused: str = ""
     refused_key: str = ""
+    _left: int = 0
+    """The thread that From has moved away from: nothing more leaves from there until it is opened again."""
 
     @rx.event
     async def type(self, thread_id: int, key: str, written: str) -> None:
@@ -37,6 +40,8 @@ class ComposerState(rx.State):
         """Sends once, however often the same key comes; a refusal gives the words back to the composer."""
         thread = await self.get_state(ThreadState)
         try:
+            if thread_id == self._left:
+                raise Invalid(LEFT)
             message = await services().sending.send(actor(), thread_id, written, _uuid(key), seen)
         except Refusal as refusal:
             self.refused, self.refused_key = refusal.sentence, key
@@ -56,9 +61,12 @@ class ComposerState(rx.State):
         """Moves to the same family's thread in the other inbox, with the draft."""
         thread_id = await self._open_thread()
         target, box = await services().threads.choose_sender(actor(), thread_id, inbox_id)
+        self._left = thread_id if target != thread_id else 0
         return rx.redirect(f"/messages/{box}/{target}")
 
     async def _fill(self, thread_id: int) -> None:
+        if thread_id == self._left:
+            self._left = 0
         draft = await services().threads.draft(actor(), thread_id)
         self.key, self.written = draft.key, draft.written
         self.refused, self.refused_key = "", ""
