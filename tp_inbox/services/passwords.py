@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 from passlib.context import CryptContext
@@ -15,7 +16,7 @@ AT_ONCE = 2
 """Each hash takes 64 MiB and a core for tens of milliseconds."""
 
 _context = CryptContext(schemes=["argon2"], argon2__type="ID")
-_slots = asyncio.Semaphore(AT_ONCE)
+_threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="passwords")
 
 
 def require_strong(password: str) -> None:
@@ -24,24 +25,21 @@ def require_strong(password: str) -> None:
 
 
 async def hash_password(password: str) -> str:
-    async with _slots:
-        return await asyncio.to_thread(_context.hash, password)
+    return await asyncio.get_running_loop().run_in_executor(_threads, _context.hash, password)
 
 
 async def verify(password: str, hashed: str | None) -> bool:
     """Takes as long for an account that does not exist, so that time tells nothing."""
-    async with _slots:
-        right = await asyncio.to_thread(_verify_quietly, password[:MAX_CHARACTERS], hashed or _nobodys_hash())
-    return right and hashed is not None
+    return await asyncio.get_running_loop().run_in_executor(_threads, _matches, password[:MAX_CHARACTERS], hashed)
 
 
 def is_outdated(hashed: str) -> bool:
     return _context.needs_update(hashed)
 
 
-def _verify_quietly(password: str, hashed: str) -> bool:
+def _matches(password: str, hashed: str | None) -> bool:
     try:
-        return _context.verify(password, hashed)
+        return _context.verify(password, hashed or _nobodys_hash()) and hashed is not None
     except (ValueError, TypeError):
         return False
 
