@@ -10,8 +10,8 @@ import reflex as rx
 import reflex.model  # noqa: F401  # Reflex imports it at the first event with a form, which would wait 1.4 s
 from starlette.applications import Starlette
 
-from tp_inbox import wiring
-from tp_inbox.domain.errors import Refusal, SignedOut, Unavailable
+from tp_inbox import logs, wiring
+from tp_inbox.domain.errors import FAULT, Refusal, SignedOut, Unavailable
 from tp_inbox.services import registry
 from tp_inbox.services.changes import Changes
 from tp_inbox.services.ports import InboundText, StatusReport
@@ -20,14 +20,17 @@ from tp_inbox.storage.feed import Feed
 from tp_inbox.twilio import webhooks
 from tp_inbox.web import live, pages
 from tp_inbox.web.addresses import sockets
-from tp_inbox.web.gate import SIGN_IN, Gate
+from tp_inbox.web.components.shell import first_paint, toasts
+from tp_inbox.web import reflex_internals as internals
+from tp_inbox.web.gate import Gate, show_out
 from tp_inbox.web.headers import with_headers
 from tp_inbox.web.routes import health, sign_in
-from tp_inbox.web.states.messages_page import PushState
+from tp_inbox.web.routes.front_door import front_door
+from tp_inbox.web.states.push import PushState
+from tp_inbox.web.states.thread import ThreadState
 
 log = logging.getLogger(__name__)
 
-FAULT = "Something went wrong on our side. Nothing was lost; please try again."
 
 
 class Process:
@@ -65,29 +68,47 @@ process = Process()
 @asynccontextmanager
 async def lifespan() -> AsyncIterator[None]:
     """Fills the registry, then listens to the feed until the process ends."""
+    logs.configure(settings().log_level)
     process.wired = wired = wiring.wire(settings())
     await wiring.until_safe(wired)
     registry.fill(wired.services)
     tabs = live.Live(Changes(wired.db), PushState.changed, PushState.reload())
     live.install(tabs)
+    internals.only_the_server_sends(app, tabs.push_names)
     process.feed = Feed(wired.db.url, lambda change: tabs.hear(app, change), lambda: tabs.reload_all(app))
-    listening = asyncio.create_task(process.feed.run())
+    running = [asyncio.create_task(process.feed.run()), asyncio.create_task(_sweep(tabs))]
     _settle_memory()
     yield
-    listening.cancel()
-    with suppress(asyncio.CancelledError):
-        await listening
+    for task in running:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
     await wired.close()
+
+
+async def _sweep(tabs: live.Live) -> None:
+    while True:
+        await asyncio.sleep(live.SWEEP_SECONDS)
+        try:
+            await tabs.sweep(app)
+        except Exception:
+            log.exception("live: a sweep failed")
 
 
 def show_fault(exception: Exception) -> rx.event.EventSpec | None:
     """A refusal shows its sentence; anything else is logged with where it happened, and shown as a plain sentence."""
     if isinstance(exception, SignedOut):
-        return rx.redirect(SIGN_IN, replace=True)
+        return show_out()
     if isinstance(exception, Refusal):
         return rx.toast.error(exception.sentence)
-    log.error("an event failed", exc_info=exception)
+    staff = live.current().staff_of(internals.event_token())
+    log.error("an event failed: %s, staff %s", internals.failed_event(), staff, exc_info=exception)
     return rx.toast.error(FAULT)
+
+
+def note_page_fault(exception: Exception) -> None:
+    """A page reports an error in the browser. Anybody can report anything, so its words are not kept."""
+    log.warning("a page reported an error of %s characters", len(str(exception)))
 
 
 def _settle_memory() -> None:
@@ -112,12 +133,17 @@ app = rx.App(
     stylesheets=["/tp-inbox.css"],
     head_components=pages.HEAD,
     html_lang="en",
+    hydrate_fallback=first_paint,
+    toaster=toasts(),
     backend_exception_handler=show_fault,
+    frontend_exception_handler=note_page_fault,
     api_transformer=[
         _routes(),
+        front_door,
         with_headers(sockets(settings()), behind_tls=settings().behind_tls),
     ],
 )
-app.add_middleware(Gate(), index=0)
+internals.guard_sockets(app)
+app.add_middleware(Gate(by_themselves=[ThreadState.mark_read]), index=0)
 app.register_lifespan_task(lifespan)
 pages.add_to(app)

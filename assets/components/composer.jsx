@@ -1,101 +1,171 @@
 // What is typed lives here, in the browser: a slow line never swallows a letter. The server is told of the
 // draft a moment after the last key, and of a send at once. Until the server shows the text, its bubble hangs
-// at the end of the timeline.
+// at the end of the timeline, in the shape and place of the one that will replace it.
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import { createPortal } from "react-dom";
+import { Bubble } from "$/public/components/bubble.jsx";
+import { DayLine } from "$/public/components/moments.jsx";
 
 const DRAFT_MS = 250;
 const MOST_LINES_PX = 200;
+const LONGEST_MOVE_MS = 4000;
+const SLOW_MS = 10000;
+const ONE_GROUP_MS = 5 * 60 * 1000;
+const WITH_A_KEYBOARD = "(min-width: 720px) and (hover: hover)";
 
-export function Composer({ thread, draftKey, initial, sentKeys, seen, closed, refused, refusedKey, offline, label, onDraft, onSend }) {
+// What stands above the next bubble: its time, and whether both make one group.
+function above(place, now) {
+  const last = place?.previousElementSibling?.matches(".message") ? place.previousElementSibling : null;
+  const at = last?.dataset.at || "";
+  return { before: at, joined: Boolean(last?.dataset.mine === "true" && now - new Date(at) <= ONE_GROUP_MS) };
+}
+
+export function Composer(props) {
+  const { thread, draftKey, initial, sentKeys, seen, named, refused, refusedKey, refusals, offline, label, onDraft, onSend } = props;
   const [text, setText] = useState(initial || "");
   const [pending, setPending] = useState([]);
+  const [moving, setMoving] = useState(false);
+  const [, setSlow] = useState(0);
+  const written = useRef(initial || "");
   const key = useRef(draftKey);
+  const shown = useRef(thread);
   const timer = useRef(null);
   const box = useRef(null);
   const unsaved = useRef(null);
+  const told = useRef(onDraft);
+  told.current = onDraft;
 
+  const write = (value) => { written.current = value; setText(value); };
   const saveNow = () => {
     clearTimeout(timer.current);
-    if (unsaved.current) onDraft(...unsaved.current);
+    if (unsaved.current) told.current(...unsaved.current);
     unsaved.current = null;
   };
 
+  // Another thread begins with its own draft. The same one, read again, keeps what is typed here.
   useEffect(() => {
-    saveNow();
-    setPending([]);
-    setText(initial || "");
-    key.current = draftKey;
+    const another = shown.current !== thread;
+    const away = [...sentKeys, ...pending.map((p) => p.key)].includes(draftKey);
+    shown.current = thread;
+    setMoving(false);
+    if (another || !written.current.trim()) {
+      saveNow();
+      key.current = away ? crypto.randomUUID() : draftKey;
+      write(away ? "" : initial || "");
+    }
   }, [thread, draftKey]);
 
-  useEffect(() => () => saveNow(), []);
+  useEffect(() => {
+    if (window.matchMedia(WITH_A_KEYBOARD).matches) box.current?.focus({ preventScroll: true });
+  }, [thread]);
 
   useEffect(() => {
-    setPending((waiting) => waiting.filter((p) => !sentKeys.includes(p.key)));
+    const onHide = () => saveNow();
+    // From was changed: the draft goes along, and nothing leaves until its thread is on the screen.
+    const onChange = (event) => { if (event.target.id === "from") { saveNow(); setMoving(true); } };
+    document.addEventListener("change", onChange, true);
+    window.addEventListener("pagehide", onHide);
+    return () => {
+      document.removeEventListener("change", onChange, true);
+      window.removeEventListener("pagehide", onHide);
+      saveNow();
+    };
+  }, []);
+
+  useEffect(() => {
+    const late = moving && setTimeout(() => setMoving(false), LONGEST_MOVE_MS);
+    return () => clearTimeout(late);
+  }, [moving]);
+
+  useEffect(() => {
+    setPending((waiting) => waiting.some((p) => sentKeys.includes(p.key)) ? waiting.filter((p) => !sentKeys.includes(p.key)) : waiting);
   }, [sentKeys.join()]);
 
+  // A refused text comes back to where it was written, before what has been typed since.
   useEffect(() => {
-    if (!refusedKey) return;
-    setPending((waiting) => {
-      const back = waiting.find((p) => p.key === refusedKey);
-      if (back) {
-        setText((now) => (now.trim() ? back.text + "\n" + now : back.text));
-        key.current = refusedKey;
-      }
-      return waiting.filter((p) => p.key !== refusedKey);
-    });
-  }, [refusedKey, refused]);
+    const back = refusedKey && pending.find((p) => p.key === refusedKey);
+    if (!back) return;
+    setPending((waiting) => waiting.filter((p) => p.key !== refusedKey));
+    if (back.thread !== thread) {
+      told.current(back.thread, back.key, back.text);
+      return;
+    }
+    write(written.current.trim() ? back.text + "\n" + written.current : back.text);
+    key.current = back.key;
+  }, [refusedKey, refused, refusals]);
 
   useLayoutEffect(() => {
-    if (!box.current) return;
     box.current.style.height = "auto";
     box.current.style.height = Math.min(box.current.scrollHeight, MOST_LINES_PX) + "px";
-  }, [text, closed]);
+  }, [text, thread]);
 
   const type = (value) => {
-    setText(value);
+    write(value);
     unsaved.current = [thread, key.current, value];
     clearTimeout(timer.current);
     timer.current = setTimeout(saveNow, DRAFT_MS);
   };
 
   const send = () => {
-    if (!text.trim() || closed) return;
+    const words = written.current;
+    if (!words.trim() || moving) return;
     clearTimeout(timer.current);
     unsaved.current = null;
-    const one = { key: key.current, text: text.trim(), at: new Date() };
-    setPending((waiting) => [...waiting, one]);
-    setText("");
+    const now = new Date();
+    const one = { key: key.current, thread, text: words.trim(), seen, at: now.toISOString(), ...above(document.getElementById("outgoing"), now) };
+    setPending((waiting) => [...waiting, { ...one, joined: one.joined || waiting.some((p) => p.thread === thread) }]);
+    write("");
     key.current = crypto.randomUUID();
-    onSend(thread, one.key, text, seen);
+    onSend(thread, one.key, words, seen);
+    setTimeout(() => setSlow((n) => n + 1), SLOW_MS);
     window.dispatchEvent(new CustomEvent("tp-inbox:sent"));
   };
 
   const onKeyDown = (event) => {
-    if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
+    const composing = event.nativeEvent.isComposing || event.keyCode === 229;
+    if (event.key !== "Enter" || event.shiftKey || composing) return;
     event.preventDefault();
-    send();
+    if (!event.repeat) send();
   };
 
-  const place = typeof document === "undefined" ? null : document.getElementById("outgoing");
+  const place = document.getElementById("outgoing");
+  const waiting = pending.filter((p) => p.thread === thread && !sentKeys.includes(p.key));
   return (
     <>
       <form className="composer-form" onSubmit={(event) => { event.preventDefault(); send(); }}>
-        <textarea ref={box} id="composer" rows={1} value={text} aria-label={label} placeholder={label}
-          maxLength={3200} disabled={Boolean(closed)} enterKeyHint="send" autoComplete="off"
+        <textarea ref={box} id="composer" rows={1} value={text} aria-label={label} placeholder={label} dir="auto"
+          maxLength={3200} enterKeyHint="send" autoComplete="off" aria-describedby="composer-said"
           onChange={(event) => type(event.target.value)} onKeyDown={onKeyDown} onBlur={saveNow} />
-        <button type="submit" className="send" aria-label="Send" disabled={!text.trim() || Boolean(closed)}>
+        <button type="submit" className="send" aria-label="Send" disabled={!text.trim() || moving}>
           <svg viewBox="0 0 24 24" width="20" height="20" aria-hidden="true"><path fill="none" stroke="currentColor"
             strokeWidth="2.2" strokeLinecap="round" strokeLinejoin="round" d="M12 19V5M5.5 11.5 12 5l6.5 6.5" /></svg>
         </button>
       </form>
-      {place && pending.length > 0 && createPortal(
-        pending.map((p) => (
-          <div className="message out pending" key={p.key}>
-            <div className="bubble">{p.text}</div>
-            <div className="status">{offline ? "Waiting for the connection…" : "Sending…"}</div>
+      {place && waiting.length > 0 && createPortal(
+        waiting.map((p) => (
+          <div key={p.key}>
+            <DayLine at={p.at} before={p.before} />
+            <article className={"message out pending" + (p.joined ? " joined" : "")}>
+              {named && !p.joined && <div className="author">You</div>}
+              <Bubble text={p.text} at={p.at} />
+              <Waiting offline={offline} slow={Date.now() - new Date(p.at) >= SLOW_MS}
+                again={() => onSend(p.thread, p.key, p.text, p.seen)} />
+            </article>
           </div>
         )), place)}
     </>
+  );
+}
+
+// The same text may be sent again: its key makes it one.
+function Waiting({ offline, slow, again }) {
+  if (offline) return <div className="status">Waiting for the connection…</div>;
+  if (slow) return <div className="status">Not sent yet. <button type="button" className="again" onClick={again}>Try again</button></div>;
+  return (
+    <div className="status">
+      <svg viewBox="0 0 24 24" width="13" height="13" aria-hidden="true" className="lucide"><g fill="none" stroke="currentColor" strokeLinecap="round"
+        strokeLinejoin="round"><circle cx="12" cy="12" r="10" /><path d="M12 6v6l4 2" /></g></svg>
+      Queued
+    </div>
   );
 }

@@ -1,6 +1,4 @@
 // Times as their reader's clock and calendar say them.
-import { useEffect, useState } from "react";
-
 const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const weekday = new Intl.DateTimeFormat(undefined, { weekday: "short" });
 const longDay = new Intl.DateTimeFormat(undefined, { weekday: "long", month: "long", day: "numeric" });
@@ -10,40 +8,33 @@ const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: 
 
 const dayOf = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
 const daysAgo = (date) => Math.round((dayOf(new Date()) - dayOf(date)) / 86400000);
+const thisYear = (date) => date.getFullYear() === new Date().getFullYear();
 
 function inList(date) {
   const ago = daysAgo(date);
   if (ago <= 0) return clock.format(date);
   if (ago === 1) return "Yesterday";
   if (ago < 7) return weekday.format(date);
-  return date.getFullYear() === new Date().getFullYear() ? shortDay.format(date) : withYear.format(date);
+  return (thisYear(date) ? shortDay : withYear).format(date);
 }
 
 function asDay(date) {
   const ago = daysAgo(date);
-  if (ago === 0) return "Today";
+  if (ago <= 0) return "Today";
   if (ago === 1) return "Yesterday";
-  return date.getFullYear() === new Date().getFullYear() ? longDay.format(date) : withYear.format(date);
-}
-
-function useMounted() {
-  const [mounted, setMounted] = useState(false);
-  useEffect(() => setMounted(true), []);
-  return mounted;
+  return (thisYear(date) ? longDay : withYear).format(date);
 }
 
 export function Moment({ at, form }) {
-  const mounted = useMounted();
-  if (!at || !mounted) return <time className="moment">{"\u00a0"}</time>;
+  if (!at) return null;
   const date = new Date(at);
   return <time className="moment" dateTime={at} title={full.format(date)}>{form === "list" ? inList(date) : clock.format(date)}</time>;
 }
 
 // A line between two bubbles of different days.
 export function DayLine({ at, before }) {
-  const mounted = useMounted();
-  if (!at || !mounted) return null;
+  if (!at) return null;
   const date = new Date(at);
   if (before && dayOf(new Date(before)).getTime() === dayOf(date).getTime()) return null;
-  return <div className="day-line" role="separator"><span>{asDay(date)}</span></div>;
+  return <div className="day-line"><span>{asDay(date)}</span></div>;
 }

@@ -1,59 +1,74 @@
-// The scrolling part of a thread. It stays at the end when a text arrives, unless one has scrolled up: then it
-// stays where one reads, and a button leads down. Older texts above never move what is on the screen.
+// The scrolling part of a thread. It opens at the end and stays there when a text arrives, unless one has
+// scrolled up: then what one reads does not move, whatever comes above or below it, and a button leads down.
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 
 const NEAR_PX = 80;
 
-export function Timeline({ thread, newest, oldest, unread, onSeen, children }) {
-  const box = useRef(null);
-  const before = useRef({ thread: null, oldest: null, height: 0, atEnd: true });
-  const [below, setBelow] = useState(false);
+// The first bubble on the screen and how far it is from the top edge.
+function anchorIn(el) {
+  const top = el.getBoundingClientRect().top;
+  for (const message of el.querySelectorAll("[data-id]")) {
+    const box = message.getBoundingClientRect();
+    if (box.bottom > top) return { id: message.dataset.id, from: box.top - top };
+  }
+  return null;
+}
 
-  const atEnd = () => {
-    const el = box.current;
-    return el.scrollHeight - el.scrollTop - el.clientHeight < NEAR_PX;
-  };
+function restore(el, anchor) {
+  const message = anchor && el.querySelector(`[data-id="${anchor.id}"]`);
+  if (message) el.scrollTop += message.getBoundingClientRect().top - el.getBoundingClientRect().top - anchor.from;
+}
+
+export function Timeline({ thread, newest, oldest, onSeen, children }) {
+  const box = useRef(null);
+  const was = useRef({ thread: null, newest: 0, atEnd: true, anchor: null });
+  const seen = useRef(onSeen);
+  const [away, setAway] = useState(false);
+  const [below, setBelow] = useState(false);
+  const [said, setSaid] = useState("");
+  seen.current = onSeen;
+
   const toEnd = () => { box.current.scrollTop = box.current.scrollHeight; };
   const tellSeen = () => {
-    if (newest && document.visibilityState === "visible" && before.current.atEnd) onSeen();
+    if (newest && document.visibilityState === "visible" && was.current.atEnd) seen.current();
   };
 
   useLayoutEffect(() => {
     const el = box.current;
-    const was = before.current;
-    if (was.thread !== thread) {
-      toEnd();
-      was.atEnd = true;
+    const before = was.current;
+    const another = before.thread !== thread;
+    const came = !another && newest > before.newest;
+    if (another) {
+      setAway(false);
       setBelow(false);
-    } else if (was.oldest !== oldest) {
-      el.scrollTop += el.scrollHeight - was.height;
-    } else if (was.atEnd) {
-      toEnd();
-    } else {
-      setBelow(true);
+      setSaid("");
     }
-    before.current = { ...was, thread, oldest, height: el.scrollHeight };
+    if (another || before.atEnd) toEnd();
+    else restore(el, before.anchor);
+    if (came && !before.atEnd) setBelow(true);
+    if (came) setSaid(incoming(el, newest));
+    was.current = { thread, newest, atEnd: another || before.atEnd, anchor: anchorIn(el) };
   }, [thread, newest, oldest]);
 
-  useEffect(() => { tellSeen(); }, [thread, newest, unread]);
+  useEffect(() => { tellSeen(); }, [thread, newest]);
 
   useEffect(() => {
     const el = box.current;
     const onScroll = () => {
-      const end = atEnd();
-      if (end && !before.current.atEnd) { before.current.atEnd = true; setBelow(false); tellSeen(); }
-      before.current.atEnd = end;
-      before.current.height = el.scrollHeight;
+      const end = el.scrollHeight - el.scrollTop - el.clientHeight < NEAR_PX;
+      const arrived = end && !was.current.atEnd;
+      was.current.atEnd = end;
+      was.current.anchor = anchorIn(el);
+      setAway(!end);
+      if (end) setBelow(false);
+      if (arrived) tellSeen();
     };
-    const grown = new ResizeObserver(() => {
-      if (before.current.atEnd) toEnd();
-      before.current.height = el.scrollHeight;
-    });
+    const grown = new ResizeObserver(() => { if (was.current.atEnd) toEnd(); });
     grown.observe(el);
     grown.observe(el.firstElementChild);
-    el.addEventListener("scroll", onScroll, { passive: true });
-    const onSent = () => { before.current.atEnd = true; requestAnimationFrame(toEnd); };
+    const onSent = () => { was.current.atEnd = true; requestAnimationFrame(toEnd); };
     const onVisible = () => tellSeen();
+    el.addEventListener("scroll", onScroll, { passive: true });
     window.addEventListener("tp-inbox:sent", onSent);
     document.addEventListener("visibilitychange", onVisible);
     return () => {
@@ -66,12 +81,21 @@ export function Timeline({ thread, newest, oldest, unread, onSeen, children }) {
 
   return (
     <div className="timeline-frame">
-      <div className="timeline" ref={box} tabIndex={0} role="log" aria-label="Messages" aria-live="polite">
+      <div className="timeline" ref={box} tabIndex={0} role="log" aria-label="Messages" aria-live="off">
         <div className="timeline-inner">{children}</div>
       </div>
-      {below && (
-        <button type="button" className="to-end" onClick={() => { toEnd(); setBelow(false); }}>New message ↓</button>
+      <div className="visually-hidden" aria-live="polite">{said}</div>
+      {away && (
+        <button type="button" className={below ? "to-end new" : "to-end"} aria-label={below ? undefined : "To the newest message"} onClick={toEnd}>
+          {below && "New message "}<span aria-hidden="true">↓</span>
+        </button>
       )}
     </div>
   );
+}
+
+// What a screen reader says of a text that has just come; nothing of one's own.
+function incoming(el, id) {
+  const text = el.querySelector(`.message.in[data-id="${id}"] .bubble`)?.innerText;
+  return text ? `New message: ${text}` : "";
 }

@@ -21,19 +21,24 @@ def link(*children, to: rx.Var[str] | str, **props) -> rx.Component:
     return ReactRouterLink.create(*children, to=to, **props)
 
 
+class Anchor(BaseHTML):
+    """A link within the page, which the browser follows itself."""
+
+    tag = "a"
+
+    href: rx.Var[str]
+
+
 def avatar(initials: rx.Var[str] | str, hue: rx.Var[int] | int, **props) -> rx.Component:
-    class_name = "avatar " + props.pop("class_name", "")
-    return rx.el.span(initials, class_name=class_name, custom_attrs={"data-hue": hue, "aria-hidden": "true"}, **props)
+    return rx.el.span(initials, class_name="avatar", custom_attrs={"data-hue": hue, "aria-hidden": "true"}, **props)
 
 
 def icon(name: str, size: int = 20) -> rx.Component:
-    return rx.icon(name, size=size, stroke_width=1.9, custom_attrs={"aria-hidden": "true"})
+    return rx.icon(name, size=size, custom_attrs={"aria-hidden": "true"})
 
 
 def icon_button(name: str, label: str, **props) -> rx.Component:
-    return rx.el.button(
-        icon(name), type="button", class_name="icon-button", aria_label=label, title=label, **props
-    )
+    return rx.el.button(icon(name), type="button", class_name="icon-button", aria_label=label, title=label, **props)
 
 
 def badge(count: rx.Var[int], label: str) -> rx.Component:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import reflex as rx
 
 from tp_inbox.services.views import PersonView
-from tp_inbox.web.components.basics import icon, icon_button
+from tp_inbox.web.components.basics import avatar, icon, icon_button
+from tp_inbox.web.components.scripted import Address
 from tp_inbox.web.states.thread import ThreadState
 
 HEAD = ThreadState.head
@@ -13,20 +14,25 @@ HEAD = ThreadState.head
 
 def family_panel() -> rx.Component:
     return rx.cond(
-        ThreadState.family_shown & (HEAD.id > 0),
+        ThreadState.family_shown & (HEAD.id > 0) & (Address.thread == HEAD.id),
         rx.el.aside(
             rx.el.header(
                 rx.el.h2("About this family"),
                 icon_button("x", "Close", on_click=ThreadState.toggle_family),
                 class_name="panel-head",
             ),
-            rx.el.h3("Who reads here"),
-            rx.el.ul(rx.foreach(HEAD.people, _person), class_name="people"),
-            rx.cond(HEAD.people.length() == 0, rx.el.p("Nobody is on file with this number.", class_name="quiet-text")),
-            _fact("phone", "Number", HEAD.phone),
-            _fact("languages", "Language", HEAD.language),
-            rx.el.h3("Schools"),
-            rx.el.ul(rx.foreach(HEAD.schools, lambda name: rx.el.li(name)), class_name="plain"),
+            rx.el.div(
+                rx.el.div(avatar(HEAD.initials, HEAD.hue), rx.el.strong(HEAD.title), class_name="panel-face"),
+                rx.el.h3("Who reads here"),
+                rx.el.ul(rx.foreach(HEAD.people, _person), class_name="people"),
+                rx.cond(
+                    HEAD.people.length() == 0, rx.el.p("Nobody is on file with this number.", class_name="quiet-text")
+                ),
+                _fact("phone", "Number", HEAD.phone),
+                _fact("languages", "Language", HEAD.language),
+                rx.cond(HEAD.schools.length() > 0, _schools()),
+                class_name="panel-body",
+            ),
             class_name="panel",
             aria_label="About this family",
         ),
@@ -35,9 +41,19 @@ def family_panel() -> rx.Component:
 
 def _person(person: rx.Var[PersonView]) -> rx.Component:
     return rx.el.li(
-        icon("user", 16), rx.el.div(rx.el.strong(person.name), rx.el.span(person.about)), class_name="person"
+        rx.cond(person.is_student, icon("graduation-cap", 18), icon("user", 18)),
+        rx.el.div(rx.el.strong(person.name), rx.el.span(person.about)),
+        class_name="person",
     )
 
 
 def _fact(icon_name: str, label: str, value: rx.Var[str]) -> rx.Component:
-    return rx.el.div(rx.el.h3(label), rx.el.p(icon(icon_name, 16), value), class_name="fact")
+    return rx.el.div(rx.el.h3(label), rx.el.p(icon(icon_name, 18), value), class_name="fact")
+
+
+def _schools() -> rx.Component:
+    return rx.el.div(
+        rx.el.h3("Schools"),
+        rx.el.ul(rx.foreach(HEAD.schools, lambda name: rx.el.li(icon("school", 18), name)), class_name="plain"),
+        class_name="fact",
+    )

@@ -13,7 +13,12 @@ from tp_inbox.web.states.new_message import NewMessageState
 def new_message() -> rx.Component:
     return rx.el.section(
         rx.el.header(
-            link(icon("chevron-left", 24), to="/messages/" + InboxState.box, class_name="icon-button back", aria_label="Back to the list"),
+            link(
+                icon("chevron-left", 24),
+                to="/messages/" + InboxState.box,
+                class_name="icon-button back",
+                aria_label="Back to the list",
+            ),
             rx.el.h2("New message"),
             class_name="thread-head",
         ),
@@ -46,7 +51,11 @@ def _search() -> rx.Component:
                 rx.cond(
                     NewMessageState.searched,
                     empty("search-x", "Nobody found", "Try another name, a student's name, or part of a number."),
-                    empty("users", "Whom do you want to write to?", "Search by the name of a family or student, or by number."),
+                    empty(
+                        "users",
+                        "Whom do you want to write to?",
+                        "Search by the name of a family or student, or by number.",
+                    ),
                 ),
             ),
             class_name="list-scroll",
@@ -83,7 +92,9 @@ def _choose_sender() -> rx.Component:
     return rx.el.div(
         rx.el.div(
             avatar(chosen.initials, chosen.hue),
-            rx.el.span(rx.el.strong(chosen.name), rx.el.span(chosen.phone, class_name="line-about"), class_name="line-text"),
+            rx.el.span(
+                rx.el.strong(chosen.name), rx.el.span(chosen.phone, class_name="line-about"), class_name="line-text"
+            ),
             icon_button("x", "Choose somebody else", on_click=NewMessageState.back),
             class_name="chosen",
         ),

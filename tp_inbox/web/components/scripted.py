@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 import reflex as rx
-from reflex.components.component import NoSSRComponent
 from reflex.event import no_args_event_spec
+from reflex.vars import VarData
+
+_ADDRESS = VarData(
+    imports={"$/public/components/address.jsx": ["useAddress"]}, hooks={"const address = useAddress();": None}
+)
+
+
+class Address:
+    """What the page's address names. It follows a click at once, before the server has answered."""
+
+    box = rx.Var("address.box", _var_data=_ADDRESS).to(str)
+    thread = rx.Var("address.thread", _var_data=_ADDRESS).to(int)
+    fresh = rx.Var("address.fresh", _var_data=_ADDRESS).to(bool)
+    """The panel for a new message."""
+    opened = rx.Var("address.opened", _var_data=_ADDRESS).to(bool)
+    """A thread or the panel for a new message."""
 
 
 def _draft_args(thread: rx.Var[int], key: rx.Var[str], written: rx.Var[str]) -> list[rx.Var]:
@@ -15,7 +30,7 @@ def _send_args(thread: rx.Var[int], key: rx.Var[str], written: rx.Var[str], seen
     return [thread, key, written, seen]
 
 
-class Composer(NoSSRComponent):
+class Composer(rx.Component):
     """The text box. It keeps what is typed, and hangs a bubble in the timeline until the server shows its own."""
 
     library = "$/public/components/composer.jsx"
@@ -26,7 +41,7 @@ class Composer(NoSSRComponent):
     initial: rx.Var[str]
     sent_keys: rx.Var[list[str]]
     seen: rx.Var[int]
-    closed: rx.Var[str]
+    named: rx.Var[bool]
     refused: rx.Var[str]
     refused_key: rx.Var[str]
     offline: rx.Var[bool]
@@ -45,9 +60,30 @@ class Timeline(rx.Component):
     thread: rx.Var[int]
     newest: rx.Var[int]
     oldest: rx.Var[int]
-    unread: rx.Var[int]
 
     on_seen: rx.EventHandler[no_args_event_spec]
+
+
+class Bubble(rx.Component):
+    """A bubble's words, its time, and a button that shows what was added to the words when they were sent."""
+
+    library = "$/public/components/bubble.jsx"
+    tag = "Bubble"
+
+    text: rx.Var[str]
+    sent_as: rx.Var[str]
+    at: rx.Var[str]
+
+
+class Keys(rx.Component):
+    """What Escape does, and where the focus goes when the family panel opens or closes."""
+
+    library = "$/public/components/keys.jsx"
+    tag = "Keys"
+
+    panel: rx.Var[bool]
+
+    on_close: rx.EventHandler[no_args_event_spec]
 
 
 class Moment(rx.Component):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import reflex as rx
 from reflex_components_core.core.banner import has_connection_errors
 
-from tp_inbox.web.components.basics import NativeForm, avatar, badge, icon, link
+from tp_inbox.web.components.basics import Anchor, NativeForm, avatar, badge, icon, link, skeleton
 from tp_inbox.web.components.scripted import PageTitle
 from tp_inbox.web.states.shell import ShellState
 
@@ -15,26 +15,69 @@ PRODUCT = "tp-inbox"
 def shell(content: rx.Component, here: str, class_name: str | rx.Var[str] = "") -> rx.Component:
     return rx.el.div(
         PageTitle.create(unread=ShellState.unread, name=PRODUCT),
-        rx.el.a("Skip to content", href="#content", class_name="skip"),
+        Anchor.create("Skip to content", href="#content", class_name="skip"),
         _rail(here),
-        rx.el.div(_connection(), rx.el.main(content, id="content", class_name="content"), class_name="stage"),
+        rx.el.div(
+            _connection(), rx.el.main(content, id="content", class_name="content", tab_index=-1), class_name="stage"
+        ),
         class_name=rx.Var.create("shell ") + class_name,
     )
 
 
+def first_paint() -> rx.Component:
+    """What the browser shows while the code is on its way: the frame of the page of messages, without words."""
+    return rx.el.div(
+        rx.el.div(_logo(), class_name="rail"),
+        rx.el.div(
+            rx.el.div(
+                rx.el.div(
+                    rx.el.div(class_name="list-head"),
+                    rx.el.div(class_name="tabs"),
+                    skeleton(9, "list-skeleton"),
+                    class_name="list",
+                ),
+                rx.el.div(class_name="thread"),
+                class_name="panes",
+            ),
+            class_name="stage",
+        ),
+        class_name="shell",
+        aria_hidden="true",
+    )
+
+
+def toasts() -> rx.Component:
+    """Where short notices appear; above the composer, which is used most."""
+    return rx.toast.provider(position="top-center", duration=6000, offset="14px", mobile_offset="12px")
+
+
 def _rail(here: str) -> rx.Component:
     return rx.el.nav(
-        rx.el.div(rx.el.img(src="/logo.svg", alt="", width="28", height="28"), class_name="rail-logo"),
+        _logo(),
         rx.cond(
             ShellState.sees_messages,
             _place("messages-square", "Messages", "/messages", here == "messages", badge(ShellState.unread, "unread")),
         ),
         rx.cond(ShellState.sees_district, _place("building-2", "District", "/district", here == "district")),
         rx.el.div(class_name="rail-space"),
-        _place("settings", "Settings", "/settings", here == "settings"),
-        rx.el.div(avatar(ShellState.initials, ShellState.hue), title=ShellState.name, class_name="rail-me"),
+        rx.cond(ShellState.ready, _place("settings", "Settings", "/settings", here == "settings")),
+        rx.cond(ShellState.ready, _me()),
         class_name="rail",
         aria_label="Main",
+    )
+
+
+def _logo() -> rx.Component:
+    return rx.el.div(rx.el.img(src="/logo.svg", alt=""), class_name="rail-logo")
+
+
+def _me() -> rx.Component:
+    return rx.el.div(
+        avatar(ShellState.initials, ShellState.hue),
+        title=ShellState.name,
+        role="img",
+        aria_label="Signed in as " + ShellState.name,
+        class_name="rail-me",
     )
 
 
@@ -65,6 +108,4 @@ def _connection() -> rx.Component:
 
 
 def sign_out_form(label: str, action: str, class_name: str = "button") -> rx.Component:
-    return NativeForm.create(
-        rx.el.button(label, type="submit", class_name=class_name), action=action, method="post"
-    )
+    return NativeForm.create(rx.el.button(label, type="submit", class_name=class_name), action=action, method="post")

@@ -6,10 +6,9 @@ import reflex as rx
 
 from tp_inbox.services.views import ThreadRow
 from tp_inbox.web.components.basics import avatar, badge, empty, icon, link, skeleton
-from tp_inbox.web.components.scripted import Moment
+from tp_inbox.web.components.scripted import Address, Moment
 from tp_inbox.web.states.inbox import InboxState
 from tp_inbox.web.states.shell import ShellState
-from tp_inbox.web.states.thread import ThreadState
 
 
 def thread_list() -> rx.Component:
@@ -19,7 +18,7 @@ def thread_list() -> rx.Component:
             link(
                 icon("square-pen"),
                 rx.el.span("New message"),
-                to="/messages/" + InboxState.box + "/new",
+                to="/messages/" + Address.box + "/new",
                 class_name="button primary new-message",
             ),
             class_name="list-head",
@@ -28,14 +27,13 @@ def thread_list() -> rx.Component:
         rx.el.div(_lines(), class_name="list-scroll"),
         class_name="list",
         aria_label="Conversations",
+        custom_attrs={"data-box": Address.box},
     )
 
 
 def _tabs() -> rx.Component:
     return rx.el.nav(
-        rx.cond(
-            ShellState.tabs.personal, _tab("Personal messages", "personal", ShellState.tabs.personal_unread)
-        ),
+        rx.cond(ShellState.tabs.personal, _tab("Personal messages", "personal", ShellState.tabs.personal_unread)),
         rx.cond(ShellState.tabs.school, _tab("School messages", "school", ShellState.tabs.school_unread)),
         class_name="tabs",
         aria_label="Inboxes",
@@ -48,14 +46,14 @@ def _tab(label: str, box: str, unread: rx.Var[int]) -> rx.Component:
         badge(unread, "unread"),
         to=f"/messages/{box}",
         class_name="tab",
-        custom_attrs={"aria-current": rx.cond(InboxState.box == box, "page", "false")},
+        custom_attrs={"aria-current": rx.cond(Address.box == box, "page", "false"), "data-box": box},
     )
 
 
 def _lines() -> rx.Component:
     nothing = (InboxState.rows.length() == 0) & (InboxState.moved.length() == 0)
     return rx.cond(
-        InboxState.loading,
+        InboxState.loading | (InboxState.box != Address.box),
         skeleton(9, "list-skeleton"),
         rx.cond(
             nothing,
@@ -95,7 +93,7 @@ def _line(row: rx.Var[ThreadRow]) -> rx.Component:
                 ),
                 rx.el.span(row.about, class_name="line-about"),
                 rx.el.span(
-                    rx.el.span(_who(row), row.preview, class_name="line-preview"),
+                    rx.el.span(_who(row), rx.el.bdi(row.preview), class_name="line-preview"),
                     badge(row.unread, "unread"),
                     class_name="line-bottom",
                 ),
@@ -103,7 +101,7 @@ def _line(row: rx.Var[ThreadRow]) -> rx.Component:
             ),
             to="/messages/" + row.box + "/" + row.id.to_string(),
             class_name=rx.cond(row.unread > 0, "line unread", "line"),
-            custom_attrs={"aria-current": rx.cond(ThreadState.head.id == row.id, "true", "false")},
+            custom_attrs={"aria-current": rx.cond(Address.thread == row.id, "page", "false")},
         ),
         key=row.id.to_string(),
     )

@@ -6,14 +6,17 @@ import reflex as rx
 from reflex_components_core.core.banner import has_connection_errors
 
 from tp_inbox.services.views import MessageRow, SenderChoice
-from tp_inbox.web.components.basics import avatar, empty, icon, icon_button, link, skeleton
-from tp_inbox.web.components.scripted import Composer, DayLine, Moment, Timeline
+from tp_inbox.web.components.basics import avatar, empty, icon, link
+from tp_inbox.web.components.scripted import Address, Bubble, Composer, DayLine, Timeline
 from tp_inbox.web.states.composer import ComposerState
-from tp_inbox.web.states.inbox import InboxState
 from tp_inbox.web.states.shell import ShellState
 from tp_inbox.web.states.thread import ThreadState
 
 HEAD = ThreadState.head
+NAMED = HEAD.box == "school"
+"""Several people write here, so that each group of bubbles says who."""
+ROOM = 40
+"""Characters left in a text from which on they are counted aloud."""
 
 
 def thread_view() -> rx.Component:
@@ -25,27 +28,55 @@ def thread_view() -> rx.Component:
                 ThreadState.missing != "",
                 empty("lock", "Not available", ThreadState.missing, _back_to_list()),
                 rx.cond(
-                    ThreadState.loading | InboxState.loading,
-                    skeleton(6, "thread-skeleton"),
+                    Address.opened | ~ShellState.ready,
+                    rx.fragment(),
                     empty("messages-square", "Choose a conversation", "Or write to a family with New message."),
                 ),
             ),
         ),
+        rx.cond((Address.thread != HEAD.id) & (Address.thread > 0) & (ThreadState.missing == ""), _on_its_way()),
         class_name="thread",
         aria_label="Conversation",
+        custom_attrs={"data-box": Address.box},
+    )
+
+
+def _on_its_way() -> rx.Component:
+    """Covers the thread that was open until the one that the address names is there."""
+    shapes = [rx.el.i(class_name=f"shape {side}") for side in ("in", "in wide", "out", "in", "out wide", "out")]
+    return rx.el.div(
+        rx.el.div(rx.el.span(), rx.el.div(rx.el.i(), rx.el.i()), class_name="skeleton-row"),
+        rx.el.div(*shapes, class_name="shapes"),
+        rx.el.div(class_name="skeleton-composer"),
+        class_name="skeleton cover",
+        aria_hidden="true",
     )
 
 
 def _head() -> rx.Component:
     return rx.el.header(
-        link(icon("chevron-left", 24), to="/messages/" + HEAD.box, class_name="icon-button back", aria_label="Back to the list"),
+        link(
+            icon("chevron-left", 24),
+            to="/messages/" + HEAD.box,
+            class_name="icon-button back",
+            aria_label="Back to the list",
+        ),
         avatar(HEAD.initials, HEAD.hue),
         rx.el.div(
             rx.el.h2(HEAD.title),
-            rx.el.p(HEAD.about, " · ", HEAD.phone),
+            rx.el.p(rx.cond(HEAD.title == HEAD.phone, HEAD.about, HEAD.about + " · " + HEAD.phone)),
             class_name="thread-title",
         ),
-        icon_button("info", "About this family", on_click=ThreadState.toggle_family, aria_expanded=ThreadState.family_shown),
+        rx.el.button(
+            icon("info"),
+            type="button",
+            id="about-family",
+            class_name="icon-button",
+            aria_label="About this family",
+            title="About this family",
+            aria_expanded=ThreadState.family_shown,
+            on_click=ThreadState.toggle_family,
+        ),
         class_name="thread-head",
     )
 
@@ -59,7 +90,9 @@ def _timeline() -> rx.Component:
     return Timeline.create(
         rx.cond(
             ThreadState.older,
-            rx.el.button("Show older messages", type="button", class_name="button quiet older", on_click=ThreadState.show_older),
+            rx.el.button(
+                "Show older messages", type="button", class_name="button quiet older", on_click=ThreadState.show_older
+            ),
         ),
         rx.cond(nothing, empty("hand", "A new conversation", "Nothing has been written here yet.")),
         rx.foreach(ThreadState.rows, _message),
@@ -68,26 +101,21 @@ def _timeline() -> rx.Component:
         thread=HEAD.id,
         newest=ThreadState.last_id,
         oldest=ThreadState.first_id,
-        unread=0,
         on_seen=ThreadState.mark_read,
     )
 
 
 def _message(row: rx.Var[MessageRow]) -> rx.Component:
     side = rx.cond(row.outbound, "message out", "message in")
+    mine = row.outbound & (row.author_id == ShellState.staff_id)
     return rx.fragment(
         DayLine.create(at=row.at, before=row.before),
         rx.el.article(
-            rx.cond(row.outbound & ~row.joined, rx.el.div(_author(row), class_name="author")),
-            rx.el.div(
-                rx.cond(row.media > 0, _picture(row)),
-                rx.cond(row.text != "", rx.el.span(row.text, class_name="text", dir="auto")),
-                Moment.create(at=row.at, form="clock"),
-                class_name="bubble",
-                title=rx.cond(row.sent_as != "", "Sent as: " + row.sent_as, ""),
-            ),
+            rx.cond(row.outbound & ~row.joined & (NAMED | ~mine), rx.el.div(_author(row), class_name="author")),
+            Bubble.create(rx.cond(row.media > 0, _picture(row)), text=row.text, sent_as=row.sent_as, at=row.at),
             rx.cond(row.outbound, _status(row)),
             class_name=side + rx.cond(row.joined, " joined", ""),
+            custom_attrs={"data-id": row.id, "data-at": row.at, "data-mine": mine},
         ),
         key=row.id.to_string(),
     )
@@ -99,7 +127,7 @@ def _author(row: rx.Var[MessageRow]) -> rx.Component:
 
 def _picture(row: rx.Var[MessageRow]) -> rx.Component:
     return rx.el.span(
-        icon("image", 16),
+        icon("image", 18),
         rx.cond(row.media > 1, row.media.to_string() + " pictures", "A picture"),
         class_name="picture",
     )
@@ -134,8 +162,12 @@ def _said(words: str, icon_name: str, shown) -> rx.Component:
 
 def _failed(row, reason, advice, may_retry) -> rx.Component:
     return rx.el.div(
-        rx.el.div(icon("circle-alert", 15), rx.el.strong("Not delivered. "), reason, class_name="failed-reason"),
-        rx.el.div(advice, class_name="failed-advice"),
+        rx.el.div(
+            icon("circle-alert", 15),
+            rx.el.span(rx.el.strong("Not delivered. "), reason),
+            class_name="failed-reason",
+        ),
+        rx.cond(advice != "", rx.el.div(advice, class_name="failed-advice")),
         rx.cond(
             may_retry,
             rx.el.button("Try again", type="button", class_name="button small", on_click=ComposerState.retry(row.id)),
@@ -151,14 +183,16 @@ def _composer() -> rx.Component:
             rx.el.div(icon("message-square-off", 18), rx.el.p(HEAD.closed), class_name="closed", role="status"),
             rx.fragment(
                 _from(),
-                rx.cond(ComposerState.refused != "", rx.el.div(ComposerState.refused, class_name="refused", role="alert")),
+                rx.cond(
+                    ComposerState.refused != "", rx.el.div(ComposerState.refused, class_name="refused", role="alert")
+                ),
                 Composer.create(
                     thread=HEAD.id,
                     draft_key=ComposerState.key,
                     initial=ComposerState.written,
                     sent_keys=ThreadState.sent_keys,
                     seen=ThreadState.last_id,
-                    closed=HEAD.closed,
+                    named=NAMED,
                     refused=ComposerState.refused,
                     refused_key=ComposerState.refused_key,
                     offline=has_connection_errors,
@@ -189,7 +223,7 @@ def _from() -> rx.Component:
                 class_name="from",
             ),
         ),
-        rx.el.span(HEAD.audience, class_name="audience"),
+        rx.el.span(rx.cond(NAMED, icon("users", 15), icon("lock", 14)), HEAD.audience, class_name="audience"),
         class_name="from-line",
     )
 
@@ -199,12 +233,13 @@ def _choice(choice: rx.Var[SenderChoice]) -> rx.Component:
 
 
 def _length() -> rx.Component:
+    """Says nothing while one text is enough and there is room in it."""
     length = ComposerState.length
     return rx.el.div(
         rx.cond(length.costly != "", rx.el.span(length.costly, class_name="costly")),
         rx.cond(length.too_long != "", rx.el.span(length.too_long, class_name="too-long")),
         rx.cond(
-            length.segments > 0,
+            (length.segments > 1) | ((length.segments == 1) & (length.left <= ROOM)),
             rx.el.span(
                 rx.cond(length.segments == 1, "1 text", length.segments.to_string() + " texts"),
                 " · ",
@@ -213,5 +248,6 @@ def _length() -> rx.Component:
                 title="With everything that is added: introduction and signature",
             ),
         ),
+        id="composer-said",
         class_name="length",
     )

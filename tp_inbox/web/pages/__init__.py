@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reflex as rx
 
-from tp_inbox.web.components.shell import PRODUCT
+from tp_inbox.web.components.shell import PRODUCT, first_paint
 from tp_inbox.web.pages.district import district
 from tp_inbox.web.pages.messages import messages
 from tp_inbox.web.pages.settings import settings
@@ -19,9 +19,15 @@ FORGET_ON_BACK = "window.addEventListener('pageshow',e=>{if(e.persisted)location
 
 HEAD = [
     rx.el.meta(name="viewport", content="width=device-width, initial-scale=1, viewport-fit=cover"),
-    rx.el.meta(name="theme-color", content="#f7f6f3", media="(prefers-color-scheme: light)"),
-    rx.el.meta(name="theme-color", content="#15181a", media="(prefers-color-scheme: dark)"),
+    rx.el.meta(name="theme-color", content="#efece5", custom_attrs={"media": "(prefers-color-scheme: light)"}),
+    rx.el.meta(name="theme-color", content="#0e1211", custom_attrs={"media": "(prefers-color-scheme: dark)"}),
     rx.el.link(rel="icon", href="/logo.svg", type="image/svg+xml"),
+    rx.el.link(
+        rel="preload",
+        href="/fonts/hanken-grotesk-latin.woff2",
+        type="font/woff2",
+        custom_attrs={"as": "font", "crossOrigin": "anonymous"},
+    ),
     rx.el.script(FORGET_ON_BACK),
 ]
 
@@ -36,4 +42,4 @@ def add_to(app: rx.App) -> None:
 
 def home() -> rx.Component:
     """Leads on to the first page that the person may use."""
-    return rx.el.main(rx.el.p("Opening…", class_name="quiet-text"), class_name="opening")
+    return first_paint()

@@ -48,7 +48,9 @@ def _school(school: rx.Var[SchoolView]) -> rx.Component:
     return rx.el.li(
         rx.el.h3(school.name),
         rx.el.p(rx.cond(school.number != "", school.number, "No number yet")),
-        rx.el.p(school.students.to_string(), " students · ", school.staff.to_string(), " staff", class_name="quiet-text"),
+        rx.el.p(
+            school.students.to_string(), " students · ", school.staff.to_string(), " staff", class_name="quiet-text"
+        ),
         class_name="card school",
     )
 
@@ -57,7 +59,9 @@ def _person(person: rx.Var[StaffView]) -> rx.Component:
     return rx.el.tr(
         rx.el.td(
             avatar(person.initials, person.hue),
-            rx.el.span(rx.el.strong(person.name), rx.el.span(person.title, class_name="quiet-text"), class_name="two-lines"),
+            rx.el.span(
+                rx.el.strong(person.name), rx.el.span(person.title, class_name="quiet-text"), class_name="two-lines"
+            ),
             class_name="staff-name",
         ),
         rx.el.td(rx.el.ul(rx.foreach(person.roles, _role), class_name="roles")),

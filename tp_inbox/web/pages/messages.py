@@ -7,27 +7,27 @@ import reflex as rx
 from tp_inbox.web.components.basics import empty
 from tp_inbox.web.components.family_panel import family_panel
 from tp_inbox.web.components.new_message import new_message
+from tp_inbox.web.components.scripted import Address, Keys
 from tp_inbox.web.components.shell import shell
 from tp_inbox.web.components.thread_list import thread_list
 from tp_inbox.web.components.thread_view import thread_view
-from tp_inbox.web.states.messages_page import MessagesPage
 from tp_inbox.web.states.shell import ShellState
 from tp_inbox.web.states.thread import ThreadState
 
 
 def messages() -> rx.Component:
-    opened = (ThreadState.head.id > 0) | MessagesPage.composing_new | (ThreadState.missing != "")
     return shell(
         rx.cond(
             ShellState.ready & ~ShellState.sees_messages,
             empty("inbox", "No messages for you", "Your role has no inbox. A district admin can change that."),
             rx.el.div(
+                Keys.create(panel=ThreadState.family_shown, on_close=ThreadState.toggle_family),
                 thread_list(),
-                rx.cond(MessagesPage.composing_new, new_message(), thread_view()),
+                rx.cond(Address.fresh, new_message(), thread_view()),
                 family_panel(),
                 class_name="panes",
             ),
         ),
         here="messages",
-        class_name=rx.cond(opened, "detail-open", ""),
+        class_name=rx.cond(Address.opened, "detail-open", ""),
     )
