@@ -33,7 +33,8 @@ class Settings(BaseSettings):
     session_absolute_seconds: int = Field(14 * DAY, ge=MINUTE)
     poll_seconds: int = Field(20, ge=1)
     web_workers: int = Field(1, ge=1, description="processes of `tp-inbox serve`")
-    log_level: str = "INFO"
+    log_level: str = Field("INFO", pattern="(?i)^(debug|info|warning|error|critical)$")
+    trusted_proxy_hops: int | None = Field(None, ge=0, description="proxies of ours between a browser and us")
 
     @field_validator("twilio_base_url", "public_url")
     @classmethod
@@ -51,11 +52,17 @@ class Settings(BaseSettings):
     @property
     def address(self) -> str:
         """Where the world reaches us, without a slash at the end; webhooks and links are built from it."""
-        return self.public_url or f"http://{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
 
     @property
     def behind_tls(self) -> bool:
         return self.address.startswith("https://")
+
+    @property
+    def proxy_hops(self) -> int:
+        """How many of our proxies a request passes. We speak no TLS, so there is one when our address does."""
+        return int(self.behind_tls) if self.trusted_proxy_hops is None else self.trusted_proxy_hops
 
     @property
     def carrier_is_loopback(self) -> bool:

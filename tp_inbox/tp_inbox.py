@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import reflex as rx
-import reflex.model  # noqa: F401  # Reflex imports it at the first event with a form, which would wait 1.4 s
+import reflex.model  # Reflex imports it at the first event with a form, which would wait 1.4 s
 from starlette.applications import Starlette
 
 from tp_inbox import logs, wiring
@@ -18,10 +18,9 @@ from tp_inbox.services.ports import InboundText, StatusReport
 from tp_inbox.settings import settings
 from tp_inbox.storage.feed import Feed
 from tp_inbox.twilio import webhooks
-from tp_inbox.web import live, pages
+from tp_inbox.web import live, pages, reflex_internals as internals
 from tp_inbox.web.addresses import sockets
 from tp_inbox.web.components.shell import first_paint, toasts
-from tp_inbox.web import reflex_internals as internals
 from tp_inbox.web.gate import Gate, show_out
 from tp_inbox.web.headers import with_headers
 from tp_inbox.web.routes import health, sign_in
@@ -30,7 +29,6 @@ from tp_inbox.web.states.push import PushState
 from tp_inbox.web.states.thread import ThreadState
 
 log = logging.getLogger(__name__)
-
 
 
 class Process:

@@ -5,6 +5,10 @@ that is raised is a fault of ours: it is logged, and the person reads a general 
 """
 
 
+FAULT = "Something went wrong on our side. Nothing was lost; please try again."
+"""Shown for everything that is raised and is no refusal."""
+
+
 class Refusal(Exception):
     """The product says no. ``sentence`` is complete, plain English, without names or bodies."""
 

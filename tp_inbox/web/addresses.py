@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import urlsplit
+
 from tp_inbox.settings import LOOPBACK, Settings
+
+EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - recognised, not listened on
+OWN_PORT = {"http": 80, "https": 443}
+HOME = "/"
+
+_PAGE = re.compile(r"/(?:messages|settings|district)(?:/[a-z0-9]{1,20}){0,2}")
 
 
 def allowed_origins(settings: Settings) -> list[str]:
     """Origins that a socket or a form may come from. A trial is reached by both names of the loopback."""
-    own = [settings.address]
-    if settings.host in LOOPBACK:
+    own = [origin(settings.address)]
+    if settings.host in LOOPBACK | EVERYWHERE:
         own += [f"http://{name}:{settings.port}" for name in ("localhost", "127.0.0.1")]
     return list(dict.fromkeys(own))
 
 
+def origin(address: str) -> str:
+    """As a browser says it: in small letters, without a path, and without the port that the scheme has anyway."""
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    port = parts.port
+    return f"{parts.scheme}://{host}" + (f":{port}" if port and port != OWN_PORT[parts.scheme] else "")
+
+
 def sockets(settings: Settings) -> str:
     """Where a page's socket may go, as a source list: some browsers' 'self' does not cover it."""
-    return " ".join(origin.replace("http", "ws", 1) for origin in allowed_origins(settings))
+    return " ".join(own.replace("http", "ws", 1) for own in allowed_origins(settings))
+
+
+def page_or_home(asked: str) -> str:
+    """The page that was asked for before signing in, when it is one of ours; no other address leads anywhere."""
+    return asked if _PAGE.fullmatch(asked) else HOME

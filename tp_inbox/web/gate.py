@@ -6,21 +6,29 @@ socket, the state is emptied before anything else happens, and the emptiness is 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import reflex as rx
-from reflex.middleware import Middleware
+from reflex.middleware.middleware import Middleware
 from reflex.state import BaseState, StateUpdate
-from reflex_base.event import Event
+from reflex_base.event import Event, EventSpec
 
+from tp_inbox.domain.errors import Invalid, Unavailable
 from tp_inbox.services.registry import services
 from tp_inbox.services.sessions import SignedIn
-from tp_inbox.web import live
-from tp_inbox.web import reflex_internals as internals
+from tp_inbox.web import live, reflex_internals as internals
 from tp_inbox.web.acting import act_as
+from tp_inbox.web.arguments import require_fit
 from tp_inbox.web.cookies import SESSION_COOKIE
 
-SIGN_IN = "/sign-in"
+TO_SIGN_IN = "location.replace('/sign-in?next='+encodeURIComponent(location.pathname))"
+"""Loads the page anew, so that nothing of the last person's stays in the browser's memory."""
+
+
+def show_out() -> EventSpec:
+    """To the sign-in page, which leads back to where one was."""
+    return rx.call_script(TO_SIGN_IN)
 
 
 class OwnerState(rx.State):
@@ -30,39 +38,65 @@ class OwnerState(rx.State):
 
 
 class Gate(Middleware):
+    """``by_themselves``: handlers that a page calls while nobody touches it; they do not keep a session awake."""
+
+    def __init__(self, by_themselves: Collection[Any] = ()) -> None:
+        self._by_themselves = frozenset(map(internals.name_of, by_themselves))
+
     async def preprocess(self, app: rx.App, state: BaseState, event: Event) -> StateUpdate | None:
         """Lets the event through, or answers in its place."""
+        act_as(None)
+        token = internals.event_token()
+        socket = internals.socket_of(app, token)
+        internals.answer_only(socket)
         pushed = live.current().is_push(event)
         if pushed and internals.is_purged(state):
-            return _answer([rx.call_script("location.reload()")])
-        who = await self._who(app, event, pushed)
+            return _answer(rx.call_script("location.reload()"))
+        if internals.is_ours(event.name) and (misfit := _misfit(event)):
+            return _answer(rx.toast.error(misfit.sentence))
+        who = await self._who(app, token, socket, event)
+        await _empty_if_anothers(state, who, event)
+        if who is None and event.name not in internals.OPEN_TO_ANYONE | internals.CHAINED:
+            return _answer(show_out(), await internals.unsent(state))
         act_as(who)
-        emptied = await _emptied_if_anothers(state, who)
-        if who is None and internals.is_ours(event):
-            return _answer([rx.redirect(SIGN_IN, replace=True)], emptied)
         return None
 
-    async def _who(self, app: rx.App, event: Event, pushed: bool) -> SignedIn | None:
-        token = internals.event_token()
-        if pushed and (known := live.current().resolved(token, event)):
+    async def _who(self, app: rx.App, token: str, socket: str | None, event: Event) -> SignedIn | None:
+        here = live.current()
+        if here.is_push(event) and (known := here.resolved(token, socket, event)):
             return known
-        cookie = internals.cookie_of(app, token, SESSION_COOKIE)
+        cookie = internals.cookie_of(app, socket, SESSION_COOKIE)
         if not cookie:
             return None
-        own_act = internals.is_ours(event) and not pushed
-        return await services().sessions.look_up(cookie, own_act=own_act)
+        try:
+            return await services().sessions.look_up(cookie, own_act=self._is_own_act(token, socket, event))
+        except Unavailable:
+            here.await_database(token)
+            raise
+
+    def _is_own_act(self, token: str, socket: str | None, event: Event) -> bool:
+        """Whether a person did something, rather than a page that loads again when its connection is back."""
+        here = live.current()
+        by_itself = here.is_push(event) or event.name in self._by_themselves
+        return internals.is_ours(event.name) and not by_itself and here.is_subscribed(token, socket)
 
 
-async def _emptied_if_anothers(state: BaseState, who: SignedIn | None) -> dict[str, Any]:
-    """What to send when the tab held somebody else's screen; nothing when it held this person's."""
+def _misfit(event: Event) -> Invalid | None:
+    try:
+        require_fit(event.payload, internals.hints_of(internals.handler_of(event)))
+    except Invalid as refusal:
+        return refusal
+    return None
+
+
+async def _empty_if_anothers(state: BaseState, who: SignedIn | None, event: Event) -> None:
+    """Also when a document has just loaded: its screen is empty, and what this person may see can have changed."""
     owner = await state.get_state(OwnerState)
     session_id = who.session_id if who else 0
-    if owner._session_id == session_id:
-        return {}
-    delta = await internals.emptied(state) if owner._session_id else {}
+    if owner._session_id and (owner._session_id != session_id or internals.begins_a_page(event)):
+        internals.reset(state)
     owner._session_id = session_id
-    return delta
 
 
-def _answer(events: list, delta: dict[str, Any] | None = None) -> StateUpdate:
-    return StateUpdate(delta=delta or {}, events=Event.from_event_type(events))
+def _answer(event: EventSpec, delta: dict[str, Any] | None = None) -> StateUpdate:
+    return StateUpdate(delta=delta or {}, events=Event.from_event_type([event]))

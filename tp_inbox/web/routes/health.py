@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 
-def routes(checks: dict[str, Callable[[], Awaitable[bool]]]) -> list[Route]:
+def routes(checks: Mapping[str, Callable[[], Awaitable[bool]]]) -> list[Route]:
     """``checks``: by name, what answers True when that part works."""
 
     async def health(_: Request) -> Response:

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from uuid import UUID, uuid4
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from uuid import UUID
 
 import reflex as rx
 
-from tp_inbox.domain.errors import Invalid, Refusal
+from tp_inbox.domain.errors import FAULT, Invalid, NotFound, Refusal, SignedOut
 from tp_inbox.services.registry import services
 from tp_inbox.services.views import LengthView
 from tp_inbox.web.acting import actor
+from tp_inbox.web.arguments import OUT_OF_DATE, storable
 from tp_inbox.web.states.thread import ThreadState
 
 NO_LENGTH = LengthView(0, 0, 0, "", "")
 LEFT = "You have just changed From. Look at it, and send again."
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What the composer of a thread begins with."""
+
+    thread_id: int
+    key: str
+    written: str
+    length: LengthView = NO_LENGTH
 
 
 class ComposerState(rx.State):
@@ -26,35 +39,42 @@ class ComposerState(rx.State):
     refused_key: str = ""
     _left: int = 0
     """The thread that From has moved away from: nothing more leaves from there until it is opened again."""
+    _touched: int = 0
+    """The thread whose draft is another than its line in the list says."""
 
     @rx.event
     async def type(self, thread_id: int, key: str, written: str) -> None:
         """Keeps the draft and measures it; comes some milliseconds after the last key."""
+        written = storable(written)
         await services().threads.save_draft(actor(), thread_id, _uuid(key), written)
+        self._touched = thread_id
         if thread_id == await self._open_thread():
             self.length = await self._measured(thread_id, written)
             self.refused = ""
 
     @rx.event
-    async def send(self, thread_id: int, key: str, written: str, seen: int) -> None:
-        """Sends once, however often the same key comes; a refusal gives the words back to the composer."""
-        thread = await self.get_state(ThreadState)
+    async def send(self, thread_id: int, key: str, written: str, seen: int) -> AsyncIterator[None]:
+        """Sends once, however often the same key comes; a refusal, or a fault, gives the words back to the composer."""
         try:
-            if thread_id == self._left:
-                raise Invalid(LEFT)
-            message = await services().sending.send(actor(), thread_id, written, _uuid(key), seen)
+            await self._send(thread_id, key, written, seen)
+        except SignedOut:
+            raise
         except Refusal as refusal:
             self.refused, self.refused_key = refusal.sentence, key
-            return
-        self.refused, self.refused_key, self.length = "", "", NO_LENGTH
-        if thread_id == thread.head.id:
-            thread._append(message)
+        except Exception:
+            self.refused, self.refused_key = FAULT, key
+            yield
+            raise
 
     @rx.event
     async def retry(self, message_id: int) -> None:
-        """Sends a failed text again, as a new one."""
+        """Sends a failed text of the open thread again, as a new one."""
+        thread = await self.get_state(ThreadState)
+        if not thread._shows(message_id):
+            raise NotFound
         message = await services().sending.retry(actor(), message_id)
-        (await self.get_state(ThreadState))._append(message)
+        await thread._to_the_end()
+        thread._append(message)
 
     @rx.event
     async def choose_sender(self, inbox_id: int) -> rx.event.EventSpec:
@@ -62,18 +82,34 @@ class ComposerState(rx.State):
         thread_id = await self._open_thread()
         target, box = await services().threads.choose_sender(actor(), thread_id, inbox_id)
         self._left = thread_id if target != thread_id else 0
+        self._touched = thread_id
         return rx.redirect(f"/messages/{box}/{target}")
 
-    async def _fill(self, thread_id: int) -> None:
+    async def _send(self, thread_id: int, key: str, written: str, seen: int) -> None:
         if thread_id == self._left:
-            self._left = 0
-        draft = await services().threads.draft(actor(), thread_id)
-        self.key, self.written = draft.key, draft.written
-        self.refused, self.refused_key = "", ""
-        self.length = await self._measured(thread_id, draft.written)
+            raise Invalid(LEFT)
+        message = await services().sending.send(actor(), thread_id, written, _uuid(key), seen)
+        self.refused, self.refused_key, self.length = "", "", NO_LENGTH
+        thread = await self.get_state(ThreadState)
+        if thread_id == thread.head.id:
+            await thread._to_the_end()
+            thread._append(message)
 
-    def _clear(self) -> None:
-        self.key, self.written, self.length, self.refused, self.refused_key = str(uuid4()), "", NO_LENGTH, "", ""
+    async def _find(self, thread_id: int) -> Begun:
+        """Reads and changes nothing, as the thread's ``_find``."""
+        draft = await services().threads.draft(actor(), thread_id)
+        return Begun(thread_id, draft.key, draft.written, await self._measured(thread_id, draft.written))
+
+    def _show(self, begun: Begun) -> None:
+        if begun.thread_id == self._left:
+            self._left = 0
+        self.key, self.written, self.length = begun.key, begun.written, begun.length
+        self.refused, self.refused_key = "", ""
+
+    def _touched_elsewhere(self, thread_id: int) -> int:
+        """The thread whose line in the list is to be renewed, now that another is opened; 0 for none."""
+        touched, self._touched = self._touched, 0
+        return touched if touched != thread_id else 0
 
     async def _measured(self, thread_id: int, written: str) -> LengthView:
         return await services().sending.measure(actor(), thread_id, written) if written.strip() else NO_LENGTH
@@ -85,7 +121,5 @@ class ComposerState(rx.State):
 def _uuid(key: str) -> UUID:
     try:
         return UUID(key)
-    except (ValueError, AttributeError, TypeError):
-        raise Invalid("This page is out of date. Please reload it.") from None
-
-
+    except ValueError:
+        raise Invalid(OUT_OF_DATE) from None

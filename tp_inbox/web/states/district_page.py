@@ -20,11 +20,16 @@ class DistrictPage(rx.State):
 
     @rx.event
     async def open(self) -> None:
-        await (await self.get_state(ShellState))._fill()
-        self.loading = False
+        await self._fill()
+
+    async def _fill(self, *, again: bool = False) -> None:  # noqa: ARG002 - the same on every page
+        shell = await self.get_state(ShellState)
+        shell._fill()
         try:
             seen = await services().district.overview(actor())
+            self.name, self.schools, self.staff, self.refused = seen.name, seen.schools, seen.staff, ""
         except NotAllowed as refusal:
             self.name, self.schools, self.staff, self.refused = "", [], [], refusal.sentence
-            return
-        self.name, self.schools, self.staff, self.refused = seen.name, seen.schools, seen.staff, ""
+        self.loading = False
+        await shell._count()
+        shell.ready = True

@@ -9,10 +9,12 @@ import reflex as rx
 
 from tp_inbox.domain.access import InboxKind
 from tp_inbox.domain.composing import preview
+from tp_inbox.domain.errors import NotFound
 from tp_inbox.services.changes import Changed
 from tp_inbox.services.registry import services
 from tp_inbox.services.views import MessageRow, ThreadRow
 from tp_inbox.web.acting import actor
+from tp_inbox.web.reflex_internals import event_socket
 from tp_inbox.web.states.shell import ShellState
 
 MOST_MOVED = 10
@@ -26,6 +28,8 @@ class InboxState(rx.State):
     """Shown above the rows; a row that is here is hidden there."""
     older: bool = False
     loading: bool = True
+    _filled_over: str = ""
+    """The connection over which the list was read; while it lasts, the feed keeps the list true."""
 
     @rx.var
     def moved_ids(self) -> list[int]:
@@ -39,35 +43,54 @@ class InboxState(rx.State):
         found, self.older = await services().inboxes.threads(
             actor(), InboxKind(self.box), (datetime.fromisoformat(last.at), last.id)
         )
-        self.rows = self.rows + found
+        there = {row.id for row in self.rows}
+        self.rows = self.rows + [row for row in found if row.id not in there]
+
+    def _is_filled(self, box: str) -> bool:
+        return self.box == box and self._filled_over == event_socket()
 
     async def _fill(self, box: str) -> None:
-        self.box = box
-        self.rows, self.older = await services().inboxes.threads(actor(), InboxKind(box))
-        self.moved = []
-        self.loading = False
+        rows, older = await services().inboxes.threads(actor(), InboxKind(box))
+        self.box, self.rows, self.older, self.moved = box, rows, older, []
+        self.loading, self._filled_over = False, event_socket() or ""
+
+    def _clear(self) -> None:
+        self.box, self.rows, self.moved, self.older, self._filled_over = "", [], [], False, ""
 
     async def _take(self, changed: Changed) -> None:
-        """A new text: its thread moves to the top, and the counts follow."""
+        """A new text: its thread moves to the top, and the counts follow when it has become unread."""
         message, thread_id = changed.message, changed.change.thread or 0
         known = self._row(thread_id)
-        row = _renewed(known, message, changed.unread.get(actor().staff_id, 0)) if known and message else None
-        row = row or await services().inboxes.thread_row(actor(), thread_id)
-        if (known.unread if known else 0) != row.unread or known is None:
+        if known and message:
+            row = _renewed(known, message, changed.unread.get(actor().staff_id, 0), actor().staff_id)
+        else:
+            row = await self._row_in_this_tab(changed)
+        if known is None or row is None or bool(known.unread) != bool(row.unread):
             await (await self.get_state(ShellState))._count()
-        if row.box == self.box:
-            await self._to_the_top(row)
+        if row:
+            self._to_the_top(row)
 
     async def _update(self, thread_id: int) -> None:
         """One row anew, where it stands: it was read, or a draft began or ended."""
         if self._row(thread_id) is None:
             return
-        row = await services().inboxes.thread_row(actor(), thread_id)
-        self.moved = [row if r.id == thread_id else r for r in self.moved]
-        if thread_id not in self.moved_ids:
+        try:
+            row = await services().inboxes.thread_row(actor(), thread_id)
+        except NotFound:
+            return
+        if thread_id in self.moved_ids:
+            self.moved = [row if r.id == thread_id else r for r in self.moved]
+        else:
             self.rows = [row if r.id == thread_id else r for r in self.rows]
 
-    async def _to_the_top(self, row: ThreadRow) -> None:
+    async def _row_in_this_tab(self, changed: Changed) -> ThreadRow | None:
+        """The line of a thread that is not in the list yet; None when it belongs to the other tab."""
+        inbox = await services().inboxes.inbox_ref(changed.change.inbox or 0)
+        if inbox.kind.value != self.box:
+            return None
+        return await services().inboxes.thread_row(actor(), changed.change.thread or 0)
+
+    def _to_the_top(self, row: ThreadRow) -> None:
         self.moved = [row] + [r for r in self.moved if r.id != row.id]
         if len(self.moved) > MOST_MOVED:
             moved = {r.id for r in self.moved}
@@ -78,10 +101,13 @@ class InboxState(rx.State):
         return next((r for r in self.moved + self.rows if r.id == thread_id), None)
 
 
-def _renewed(row: ThreadRow, message: MessageRow, unread: int) -> ThreadRow:
+def _renewed(row: ThreadRow, message: MessageRow, unread: int, reader: int) -> ThreadRow:
+    """What one has sent oneself was the draft."""
+    draft = row.draft and message.author_id != reader
     return replace(
         row,
-        preview=row.preview if row.draft else preview(message.text) or "Picture",
+        preview=row.preview if draft else preview(message.text) or "Picture",
+        draft=draft,
         at=message.at,
         outbound=message.outbound,
         author_id=message.author_id,

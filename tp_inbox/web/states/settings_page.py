@@ -7,6 +7,7 @@ import reflex as rx
 from tp_inbox.domain.errors import Invalid
 from tp_inbox.services.registry import services
 from tp_inbox.web.acting import actor
+from tp_inbox.web.arguments import storable
 from tp_inbox.web.states.shell import ShellState
 
 
@@ -18,7 +19,7 @@ class SettingsPage(rx.State):
 
     @rx.event
     async def open(self) -> None:
-        await (await self.get_state(ShellState))._fill()
+        await self._fill()
         self.signature = self.typed = await services().staff.signature(actor())
         self.problem, self.saved = "", False
 
@@ -30,9 +31,16 @@ class SettingsPage(rx.State):
     async def save(self, form: dict) -> None:
         try:
             self.signature = self.typed = await services().staff.save_signature(
-                actor(), str(form.get("signature", ""))
+                actor(), storable(form.get("signature", ""))
             )
         except Invalid as refusal:
             self.problem, self.saved = refusal.sentence, False
             return
         self.problem, self.saved = "", True
+
+    async def _fill(self, *, again: bool = False) -> None:  # noqa: ARG002 - the same on every page
+        """What frames the page; when it loads ``again``, what is being typed stays."""
+        shell = await self.get_state(ShellState)
+        shell._fill()
+        await shell._count()
+        shell.ready = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import reflex as rx
 
 from tp_inbox.domain import access
@@ -10,7 +12,7 @@ from tp_inbox.services.registry import services
 from tp_inbox.services.views import InboxTabs
 from tp_inbox.web import live
 from tp_inbox.web.acting import actor, signed_in
-from tp_inbox.web.reflex_internals import event_token
+from tp_inbox.web.reflex_internals import event_socket, event_token
 
 
 class ShellState(rx.State):
@@ -31,21 +33,22 @@ class ShellState(rx.State):
     @rx.event
     async def go_home(self) -> rx.event.EventSpec:
         """To the first page that this person may use."""
-        await self._fill()
+        self._fill()
         if self.sees_messages or not self.sees_district:
             return rx.redirect("/messages", replace=True)
         return rx.redirect("/district", replace=True)
 
-    async def _fill(self) -> None:
+    def _fill(self) -> None:
         """Every page begins here: the tab hears of changes from now on, then it is filled."""
-        live.current().subscribe(event_token(), signed_in())
+        live.current().subscribe(event_token(), event_socket(), signed_in())
         person = actor()
         self.name, self.staff_id = person.name, person.staff_id
         self.initials, self.hue = people.initials(person.name), people.hue_of(person.staff_id)
         self.sees_district = access.may_see_district(person)
-        await self._count()
-        self.ready = True
+        personal, school = access.has_personal_inbox(person), bool(access.readable_school_inboxes(person))
+        self.tabs = replace(self.tabs, personal=personal, school=school)
+        self.sees_messages = personal or school
 
     async def _count(self) -> None:
+        """Comes after the list, so that a text which arrives between the two is counted once."""
         self.tabs = await services().inboxes.tabs(actor())
-        self.sees_messages = self.tabs.personal or self.tabs.school

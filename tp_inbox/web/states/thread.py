@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 import reflex as rx
 
 from tp_inbox.domain.errors import NotFound
@@ -13,8 +16,19 @@ from tp_inbox.web.acting import actor
 
 MOST_IN_TAIL = 10
 MOST_IN_WINDOW = 150
+NO_ACCESS = "You no longer have access to this conversation."
 
 NO_HEAD = ThreadHead(0, "", 0, "", "", "", "", 0, "", "", [], [], "")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What is to be shown in a thread's place: its head and newest bubbles, or a sentence why not."""
+
+    head: ThreadHead = NO_HEAD
+    rows: tuple[MessageRow, ...] = ()
+    older: bool = False
+    missing: str = ""
 
 
 class ThreadState(rx.State):
@@ -25,7 +39,8 @@ class ThreadState(rx.State):
     statuses: dict[str, StatusView] = {}
     """By message id, what became of bubbles after they were sent to the screen."""
     older: bool = False
-    loading: bool = False
+    newer: bool = False
+    """Reading far above, the newest bubbles have left the window; ``show_newest`` brings them back."""
     missing: str = ""
     """A sentence in place of the thread."""
     family_shown: bool = False
@@ -33,7 +48,7 @@ class ThreadState(rx.State):
     @rx.var
     def last_id(self) -> int:
         """The newest bubble on the screen, which a send names as seen."""
-        return max((row.id for row in self.tail or self.rows), default=0)
+        return max((row.id for row in [*self.rows, *self.tail]), default=0)
 
     @rx.var
     def last_out_id(self) -> int:
@@ -54,37 +69,47 @@ class ThreadState(rx.State):
         if not self.rows or not self.older:
             return
         found, self.older = await services().inboxes.messages(actor(), self.head.id, before=self.rows[0].id)
-        self.rows = in_groups([*found, *self.rows][:MOST_IN_WINDOW])
+        window = [*found, *self.rows, *self.tail]
+        self.newer = self.newer or len(window) > MOST_IN_WINDOW
+        self.rows, self.tail = in_groups(window[:MOST_IN_WINDOW]), []
+
+    @rx.event
+    async def show_newest(self) -> None:
+        """Back from far above to where the thread ends."""
+        await self._to_the_end()
 
     @rx.event
     async def mark_read(self) -> None:
-        """The person looks at the end of the thread."""
-        if not self.head.id:
-            return
-        await services().inboxes.mark_read(actor(), self.head.id)
+        """The end of the thread is on a visible screen."""
+        if self.head.id and not self.newer:
+            await services().inboxes.mark_read(actor(), self.head.id)
 
     @rx.event
     def toggle_family(self) -> None:
         self.family_shown = not self.family_shown
 
-    async def _fill(self, thread_id: int, box: str) -> None:
-        """Raises nothing for a thread that is not there, or not this person's: the screen says so."""
+    async def _find(self, thread_id: int, box: str) -> Opened:
+        """Reads and changes nothing, so that a click that overtakes another leaves no half of it."""
         try:
             head = await services().threads.head(actor(), thread_id)
-            if head.box != box:
-                raise NotFound
-            self.rows, self.older = await services().inboxes.messages(actor(), thread_id)
+            rows, older = await services().inboxes.messages(actor(), thread_id)
         except NotFound as refusal:
-            self._close(refusal.sentence)
-            return
-        if head.id != self.head.id:
-            self.family_shown = False
-        self.head, self.tail, self.statuses, self.missing = head, [], {}, ""
-        self.loading = False
+            return Opened(missing=refusal.sentence)
+        return Opened(head, tuple(rows), older) if head.box == box else Opened(missing=NotFound().sentence)
 
-    def _close(self, sentence: str = "") -> None:
-        self.head, self.rows, self.tail, self.statuses = NO_HEAD, [], [], {}
-        self.older, self.loading, self.missing = False, False, sentence
+    def _show(self, opened: Opened) -> None:
+        if opened.head.id != self.head.id:
+            self.family_shown = False
+        self.head, self.rows, self.older = opened.head, list(opened.rows), opened.older
+        self.tail, self.statuses, self.newer, self.missing = [], {}, False, opened.missing
+
+    def _shows(self, message_id: int) -> bool:
+        return any(row.id == message_id for row in [*self.rows, *self.tail])
+
+    async def _to_the_end(self) -> None:
+        """The newest page again; somebody who lost access meanwhile gets the sentence."""
+        if self.head.id and self.newer:
+            self._show(await self._find(self.head.id, self.head.box))
 
     async def _take(self, changed: Changed) -> None:
         if changed.change.thread == self.head.id and changed.message:
@@ -94,16 +119,24 @@ class ThreadState(rx.State):
 
     def _append(self, message: MessageRow) -> None:
         """Once, whichever way it came: from one's own click, or from the feed."""
+        if self._shows(message.id) or self.newer:
+            return
         window = [*self.rows, *self.tail]
-        if any(row.id == message.id for row in window):
+        if window and _place(message) < _place(window[-1]):
+            self._fold(sorted([*window, message], key=_place))
             return
         (message,) = in_groups([message], above=window[-1] if window else None)
         self.tail = [*self.tail, message]
         if len(self.tail) > MOST_IN_TAIL:
-            self.rows, self.tail = window[-MOST_IN_WINDOW:] + [message], []
+            self._fold([*window, message])
+
+    def _fold(self, window: list[MessageRow]) -> None:
+        """The tail becomes part of the rows; what leaves the window above can be asked for again."""
+        self.older = self.older or len(window) > MOST_IN_WINDOW
+        self.rows, self.tail = in_groups(window[-MOST_IN_WINDOW:]), []
 
     def _take_status(self, changed: Changed) -> None:
-        if changed.change.thread == self.head.id and changed.status:
+        if changed.status and self._shows(changed.change.message or 0):
             self.statuses = {**self.statuses, str(changed.change.message): changed.status}
 
     async def _look_again(self) -> None:
@@ -113,6 +146,8 @@ class ThreadState(rx.State):
         try:
             self.head = await services().threads.head(actor(), self.head.id)
         except NotFound:
-            self._close("You no longer have access to this conversation.")
+            self._show(Opened(missing=NO_ACCESS))
 
 
+def _place(row: MessageRow) -> tuple[datetime, int]:
+    return datetime.fromisoformat(row.at), row.id

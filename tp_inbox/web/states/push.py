@@ -1,0 +1,86 @@
+"""What the feed calls in an open tab. It carries an id alone; what is shown is asked for as this person."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from tp_inbox.domain import access
+from tp_inbox.domain.errors import NotFound
+from tp_inbox.services.changes import Changed, ChangeKind
+from tp_inbox.services.registry import services
+from tp_inbox.web import live
+from tp_inbox.web.acting import actor
+from tp_inbox.web.reflex_internals import path_of
+from tp_inbox.web.states.district_page import DistrictPage
+from tp_inbox.web.states.inbox import InboxState
+from tp_inbox.web.states.messages_page import MessagesPage
+from tp_inbox.web.states.new_message import NewMessageState
+from tp_inbox.web.states.settings_page import SettingsPage
+from tp_inbox.web.states.shell import ShellState
+from tp_inbox.web.states.thread import NO_ACCESS, ThreadState
+
+ACCESS_CHANGED = "What you may see or do here has just been changed."
+PAGES = {"messages": MessagesPage, "district": DistrictPage, "settings": SettingsPage}
+
+
+class PushState(rx.State):
+    @rx.event
+    async def changed(self, change_id: str) -> list[rx.event.EventSpec] | None:
+        changed = live.current().changed(change_id)
+        if changed is None:
+            return None
+        if changed.change.kind is ChangeKind.ACCESS:
+            return await self._look_again()
+        try:
+            if await self._may_see(changed):
+                await self._show(changed)
+        except NotFound:
+            return None
+        return None
+
+    @rx.event
+    async def reload(self) -> rx.event.EventSpec | None:
+        """Changes may have been missed; whatever page the tab shows loads again."""
+        return await self._load_again()
+
+    async def _may_see(self, changed: Changed) -> bool:
+        change = changed.change
+        if change.staff is not None and change.staff != actor().staff_id:
+            return False
+        if change.inbox is None:
+            return change.staff is not None
+        return access.may_read(actor(), await services().inboxes.inbox_ref(change.inbox))
+
+    async def _show(self, changed: Changed) -> None:
+        inbox, thread = await self.get_state(InboxState), await self.get_state(ThreadState)
+        match changed.change.kind:
+            case ChangeKind.MESSAGE:
+                await thread._take(changed)
+                await inbox._take(changed)
+            case ChangeKind.STATUS:
+                thread._take_status(changed)
+            case ChangeKind.CONSENT if changed.change.thread == thread.head.id:
+                await thread._look_again()
+            case ChangeKind.READ:
+                await inbox._update(changed.change.thread or 0)
+                await (await self.get_state(ShellState))._count()
+
+    async def _load_again(self) -> rx.event.EventSpec | None:
+        page = PAGES.get(path_of(self).strip("/").partition("/")[0])
+        if page is None:
+            (await self.get_state(ShellState))._fill()
+            return None
+        return await (await self.get_state(page))._fill(again=True)
+
+    async def _look_again(self) -> list[rx.event.EventSpec]:
+        """What this person may do has changed: page, tabs, list and thread follow, and the screen says so."""
+        thread, inbox = await self.get_state(ThreadState), await self.get_state(InboxState)
+        opened = thread.head.id
+        inbox._clear()
+        await thread._look_again()
+        await (await self.get_state(NewMessageState))._look_again()
+        onwards = await self._load_again()
+        if opened and not thread.head.id:
+            thread.missing = NO_ACCESS
+        said = rx.toast.info(ACCESS_CHANGED)
+        return [said, onwards] if onwards else [said]
