@@ -1,13 +1,12 @@
 // What is typed lives here, in the browser: a slow line never swallows a letter. The server is told of the
 // draft a moment after the last key, and of a send at once. Until the server shows the text, its bubble hangs
 // at the end of the timeline, in the shape and place of the one that will replace it.
-import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { createPortal } from "react-dom";
 import { Bubble } from "$/public/components/bubble.jsx";
 import { DayLine } from "$/public/components/moments.jsx";
 
 const DRAFT_MS = 250;
-const MOST_LINES_PX = 200;
 const LONGEST_MOVE_MS = 4000;
 const SLOW_MS = 10000;
 const ONE_GROUP_MS = 5 * 60 * 1000;
@@ -94,11 +93,6 @@ export function Composer(props) {
     key.current = back.key;
   }, [refusedKey, refused, refusals]);
 
-  useLayoutEffect(() => {
-    box.current.style.height = "auto";
-    box.current.style.height = Math.min(box.current.scrollHeight, MOST_LINES_PX) + "px";
-  }, [text, thread]);
-
   const type = (value) => {
     write(value);
     unsaved.current = [thread, key.current, value];
@@ -133,9 +127,11 @@ export function Composer(props) {
   return (
     <>
       <form className="composer-form" onSubmit={(event) => { event.preventDefault(); send(); }}>
-        <textarea ref={box} id="composer" rows={1} value={text} aria-label={label} placeholder={label} dir="auto"
-          maxLength={3200} enterKeyHint="send" autoComplete="off" aria-describedby="composer-said"
-          onChange={(event) => type(event.target.value)} onKeyDown={onKeyDown} onBlur={saveNow} />
+        <div className="grows" data-text={text}>
+          <textarea ref={box} id="composer" rows={1} value={text} aria-label={label} placeholder={label} dir="auto"
+            maxLength={3200} enterKeyHint="send" autoComplete="off" aria-describedby="composer-said"
+            onChange={(event) => type(event.target.value)} onKeyDown={onKeyDown} onBlur={saveNow} />
+        </div>
         <button type="submit" className="send" aria-label="Send" disabled={!text.trim() || moving}>
           <svg viewBox="0 0 24 24" width="20" height="20" aria-hidden="true"><path fill="none" stroke="currentColor"
             strokeWidth="2.2" strokeLinecap="round" strokeLinejoin="round" d="M12 19V5M5.5 11.5 12 5l6.5 6.5" /></svg>

@@ -6,7 +6,7 @@ import reflex as rx
 
 from tp_inbox.services.views import RecipientView, SenderChoice
 from tp_inbox.web.components.basics import avatar, empty, icon, icon_button, link
-from tp_inbox.web.states.inbox import InboxState
+from tp_inbox.web.components.scripted import Address
 from tp_inbox.web.states.new_message import NewMessageState
 
 
@@ -15,7 +15,7 @@ def new_message() -> rx.Component:
         rx.el.header(
             link(
                 icon("chevron-left", 24),
-                to="/messages/" + InboxState.box,
+                to="/messages/" + Address.box,
                 class_name="icon-button back",
                 aria_label="Back to the list",
             ),
@@ -25,6 +25,7 @@ def new_message() -> rx.Component:
         rx.cond(NewMessageState.chosen, _choose_sender(), _search()),
         class_name="thread new",
         aria_label="New message",
+        custom_attrs={"data-box": Address.box},
     )
 
 
@@ -38,7 +39,6 @@ def _search() -> rx.Component:
                 placeholder="Family, student, or phone number",
                 auto_focus=True,
                 auto_complete="off",
-                default_value=NewMessageState.words,
                 on_change=NewMessageState.search.debounce(150),
                 custom_attrs={"aria-label": "Find a family, a student, or a phone number"},
             ),
@@ -65,26 +65,39 @@ def _search() -> rx.Component:
 
 
 def _recipient(person: rx.Var[RecipientView]) -> rx.Component:
-    text = rx.el.span(
+    face = (avatar(person.initials, person.hue), _words(person))
+    reachable = rx.el.button(*face, type="button", class_name="line", on_click=NewMessageState.choose(person.phone_id))
+    out_of_reach = rx.el.div(*face, class_name="line out-of-reach")
+    return rx.el.li(rx.cond(person.unreachable == "", reachable, out_of_reach), key=person.key)
+
+
+def _words(person: rx.Var[RecipientView]) -> rx.Component:
+    return rx.el.span(
         rx.el.span(person.name, class_name="line-title"),
         rx.el.span(person.about, class_name="line-about"),
         rx.cond(person.phone != "", rx.el.span(person.phone, class_name="line-about")),
         rx.cond(person.unreachable != "", rx.el.span(person.unreachable, class_name="unreachable")),
-        rx.cond(
-            person.instead.length() > 0,
-            rx.el.span("Write instead to: ", person.instead.join(", "), class_name="line-about"),
-        ),
+        rx.cond(person.instead.length() > 0, _instead(person)),
         class_name="line-text",
     )
-    reachable = rx.el.button(
-        avatar(person.initials, person.hue),
-        text,
-        type="button",
-        class_name="line",
-        on_click=NewMessageState.choose(person.phone_id),
+
+
+def _instead(person: rx.Var[RecipientView]) -> rx.Component:
+    """The family of somebody out of reach; a click finds them."""
+    return rx.el.span(
+        rx.el.span("Write instead to", class_name="line-about"),
+        rx.foreach(person.instead, _one_instead),
+        class_name="instead",
     )
-    out_of_reach = rx.el.div(avatar(person.initials, person.hue), text, class_name="line out-of-reach")
-    return rx.el.li(rx.cond(person.unreachable == "", reachable, out_of_reach), key=person.key)
+
+
+def _one_instead(name: rx.Var[str]) -> rx.Component:
+    return rx.el.button(
+        name,
+        type="button",
+        class_name="button small",
+        on_click=[rx.set_value("recipient", name), NewMessageState.search(name)],
+    )
 
 
 def _choose_sender() -> rx.Component:

@@ -41,7 +41,7 @@ def first_paint() -> rx.Component:
             ),
             class_name="stage",
         ),
-        class_name="shell",
+        class_name="shell first",
         aria_hidden="true",
     )
 

@@ -14,7 +14,7 @@ from tp_inbox.web.states.shell import ShellState
 def thread_list() -> rx.Component:
     return rx.el.section(
         rx.el.header(
-            rx.el.h1("Messages"),
+            rx.el.div("Messages", class_name="list-title", aria_hidden="true"),
             link(
                 icon("square-pen"),
                 rx.el.span("New message"),

@@ -17,6 +17,9 @@ from tp_inbox.web.states.shell import ShellState
 FORGET_ON_BACK = "window.addEventListener('pageshow',e=>{if(e.persisted)location.reload()})"
 """A page that the browser kept whole in memory is loaded again, so that Back shows nothing after sign-out."""
 
+KNOW_THE_DEPTH = r"/^\/messages\/[^/]+\/./.test(location.pathname)&&document.documentElement.classList.add('deep')"
+"""On a phone the first paint shows a list or a thread, as the address says."""
+
 HEAD = [
     rx.el.meta(name="viewport", content="width=device-width, initial-scale=1, viewport-fit=cover"),
     rx.el.meta(name="theme-color", content="#efece5", custom_attrs={"media": "(prefers-color-scheme: light)"}),
@@ -29,6 +32,7 @@ HEAD = [
         custom_attrs={"as": "font", "crossOrigin": "anonymous"},
     ),
     rx.el.script(FORGET_ON_BACK),
+    rx.el.script(KNOW_THE_DEPTH),
 ]
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import reflex as rx
 
 from tp_inbox.services.district import HeldRole, SchoolView, StaffView
-from tp_inbox.web.components.basics import avatar, empty, skeleton
+from tp_inbox.web.components.basics import avatar, empty, icon, skeleton
 from tp_inbox.web.components.shell import shell
 from tp_inbox.web.states.district_page import DistrictPage
+
+NAME, ROLES, NUMBER, ACCOUNT = "Name", "Roles", "Personal number", "Account"
 
 
 def district() -> rx.Component:
     return shell(
         rx.cond(
             DistrictPage.loading,
-            skeleton(8, "page"),
+            skeleton(7, "page"),
             rx.cond(DistrictPage.refused != "", empty("lock", "Not available", DistrictPage.refused), _overview()),
         ),
         here="district",
@@ -27,31 +29,32 @@ def _overview() -> rx.Component:
         rx.el.h2("Schools"),
         rx.el.ul(rx.foreach(DistrictPage.schools, _school), class_name="schools"),
         rx.el.h2("Staff and their roles"),
-        rx.el.div(
-            rx.el.table(
-                rx.el.thead(
-                    rx.el.tr(*[rx.el.th(t, scope="col") for t in ("Name", "Roles", "Personal number", "Account")])
-                ),
-                rx.el.tbody(rx.foreach(DistrictPage.staff, _person)),
-                class_name="staff",
-            ),
-            class_name="table-scroll",
-            tab_index=0,
-            role="region",
-            aria_label="Staff and their roles",
-        ),
+        rx.el.div(_staff(), tab_index=0, role="region", aria_label="Staff and their roles", class_name="table-scroll"),
         class_name="page",
     )
 
 
 def _school(school: rx.Var[SchoolView]) -> rx.Component:
+    counts = school.students.to_string() + " students · " + school.staff.to_string() + " staff"
     return rx.el.li(
-        rx.el.h3(school.name),
-        rx.el.p(rx.cond(school.number != "", school.number, "No number yet")),
-        rx.el.p(
-            school.students.to_string(), " students · ", school.staff.to_string(), " staff", class_name="quiet-text"
+        rx.el.span(icon("school", 22), class_name="school-icon"),
+        rx.el.div(
+            rx.el.h3(school.name),
+            rx.el.p(rx.cond(school.number != "", school.number, "No number yet")),
+            rx.el.p(counts, class_name="quiet-text"),
         ),
         class_name="card school",
+    )
+
+
+def _staff() -> rx.Component:
+    """A table; on a phone a card for each person. Its roles are named because a table shown as cards loses its own."""
+    heads = [rx.el.th(words, scope="col", role="columnheader") for words in (NAME, ROLES, NUMBER, ACCOUNT)]
+    return rx.el.table(
+        rx.el.thead(rx.el.tr(*heads, role="row"), role="rowgroup"),
+        rx.el.tbody(rx.foreach(DistrictPage.staff, _person), role="rowgroup"),
+        role="table",
+        class_name="staff",
     )
 
 
@@ -62,13 +65,19 @@ def _person(person: rx.Var[StaffView]) -> rx.Component:
             rx.el.span(
                 rx.el.strong(person.name), rx.el.span(person.title, class_name="quiet-text"), class_name="two-lines"
             ),
+            role="cell",
             class_name="staff-name",
         ),
-        rx.el.td(rx.el.ul(rx.foreach(person.roles, _role), class_name="roles")),
-        rx.el.td(rx.cond(person.number != "", person.number, "–")),
-        rx.el.td(rx.cond(person.active, person.email, "Disabled")),
+        _cell(ROLES, rx.el.ul(rx.foreach(person.roles, _role), class_name="roles")),
+        _cell(NUMBER, rx.cond(person.number != "", person.number, "–")),
+        _cell(ACCOUNT, rx.cond(person.active, person.email, rx.el.span("Disabled", class_name="disabled"))),
+        role="row",
         key=person.id.to_string(),
     )
+
+
+def _cell(label: str, content: rx.Component) -> rx.Component:
+    return rx.el.td(content, role="cell", custom_attrs={"data-label": label})
 
 
 def _role(held: rx.Var[HeldRole]) -> rx.Component:

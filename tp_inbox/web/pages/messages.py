@@ -21,6 +21,7 @@ def messages() -> rx.Component:
             ShellState.ready & ~ShellState.sees_messages,
             empty("inbox", "No messages for you", "Your role has no inbox. A district admin can change that."),
             rx.el.div(
+                rx.el.h1("Messages", class_name="visually-hidden"),
                 Keys.create(panel=ThreadState.family_shown, on_close=ThreadState.toggle_family),
                 thread_list(),
                 rx.cond(Address.fresh, new_message(), thread_view()),

@@ -4,29 +4,39 @@ from __future__ import annotations
 
 import reflex as rx
 
+from tp_inbox.web.components.basics import skeleton
 from tp_inbox.web.components.shell import shell, sign_out_form
 from tp_inbox.web.states.settings_page import SettingsPage
 from tp_inbox.web.states.shell import ShellState
+
+SAMPLE = "Mia did very well today."
 
 
 def settings() -> rx.Component:
     return shell(
         rx.el.div(
             rx.el.h1("Settings"),
-            rx.cond(ShellState.tabs.personal, _signature()),
-            rx.el.section(
-                rx.el.h2("Signing out"),
-                rx.el.p("Signed in as ", rx.el.strong(ShellState.name), "."),
-                rx.el.div(
-                    sign_out_form("Sign out", "/auth/sign-out"),
-                    sign_out_form("Sign out everywhere", "/auth/sign-out-everywhere", "button quiet"),
-                    class_name="buttons",
-                ),
-                class_name="card",
+            rx.cond(
+                ShellState.ready,
+                rx.fragment(rx.cond(ShellState.tabs.personal, _signature()), _signing_out()),
+                skeleton(3, "card"),
             ),
             class_name="page narrow",
         ),
         here="settings",
+    )
+
+
+def _signing_out() -> rx.Component:
+    return rx.el.section(
+        rx.el.h2("Signing out"),
+        rx.el.p("Signed in as ", rx.el.strong(ShellState.name), "."),
+        rx.el.div(
+            sign_out_form("Sign out", "/auth/sign-out"),
+            sign_out_form("Sign out everywhere", "/auth/sign-out-everywhere", "button quiet"),
+            class_name="buttons",
+        ),
+        class_name="card",
     )
 
 
@@ -46,20 +56,23 @@ def _signature() -> rx.Component:
                 ),
                 key=SettingsPage.signature,
             ),
+            _preview(),
             rx.cond(SettingsPage.problem != "", rx.el.p(SettingsPage.problem, role="alert", class_name="refused")),
             rx.el.div(
-                rx.el.span("How a family reads it", class_name="preview-label"),
-                rx.el.div(
-                    "Mia did very well today.", rx.el.br(), rx.el.span(SettingsPage.typed), class_name="bubble preview"
-                ),
-                class_name="signature-preview",
-            ),
-            rx.el.div(
                 rx.el.button("Save", type="submit", class_name="button primary"),
-                rx.cond(SettingsPage.saved, rx.el.span("Saved.", role="status")),
+                rx.el.span(rx.cond(SettingsPage.saved, "Saved.", ""), role="status", class_name="saved"),
                 class_name="buttons",
             ),
             on_submit=SettingsPage.save,
         ),
         class_name="card",
+    )
+
+
+def _preview() -> rx.Component:
+    words = rx.el.span(SAMPLE, rx.cond(SettingsPage.typed != "", "\n" + SettingsPage.typed, ""), dir="auto")
+    return rx.el.div(
+        rx.el.span("How a family reads it", class_name="preview-label"),
+        rx.el.div(words, class_name="bubble preview"),
+        class_name="signature-preview",
     )
