@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.browser.behind import Behind
 from tests.browser.people import Person, Phones
 from tests.product import Product
 
@@ -105,3 +106,8 @@ def at_work(windows: Windows, product: Product) -> Callable[..., Person]:
 def phones(windows: Windows, product: Product) -> Phones:
     """The simulator's page of family phones in a window of its own."""
     return Phones(windows.open(), product)
+
+
+@pytest.fixture
+def behind(product: Product) -> Behind:
+    return Behind(product)

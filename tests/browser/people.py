@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.product import PASSWORD, Product
 
+MOST_TABS = 60
 DOMAIN = "maplevalley.example"
 STATUSES = ("Sending…", "Sending", "Queued", "Sent", "Delivered")
 
@@ -57,6 +58,26 @@ class Person:
 
     def goes_to(self, path: str) -> None:
         self.page.goto(self.product.url + path)
+
+    def follows(self, path: str) -> None:
+        """A link inside the app, whether or not one is on the screen."""
+        self.page.evaluate(
+            "path => { history.pushState({}, '', path); dispatchEvent(new PopStateEvent('popstate')) }", path
+        )
+
+    def in_another_tab(self, path: str) -> Person:
+        """The same person in the same browser."""
+        another = Person(self.page.context.new_page(), self.product, self.email.partition("@")[0])
+        another.goes_to(path)
+        return another
+
+    def tabs_to(self, target: Locator, *, backwards: bool = False) -> None:
+        """Presses Tab until the target has the focus; without end is not reachable."""
+        for _ in range(MOST_TABS):
+            if target.evaluate("element => element === document.activeElement"):
+                return
+            self.page.keyboard.press("Shift+Tab" if backwards else "Tab")
+        raise AssertionError(f"the keyboard does not reach {target}")
 
     def tab(self, name: str) -> Locator:
         return self.page.get_by_role("navigation", name="Inboxes").get_by_role("link", name=name)
