@@ -17,9 +17,12 @@ import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tp_inbox.domain.errors import Unavailable
+
 CHANNEL = "tp_inbox_changes"
 RECONNECT_SECONDS = 1.0
 HEARTBEAT_SECONDS = 15.0
+CONNECT_SECONDS = 5
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +67,9 @@ class Feed:
     while and is back: changes may be missing, so every screen must load again.
     """
 
-    def __init__(self, url: str, heard: Callable[[Change], Awaitable[None]], lost: Callable[[], Awaitable[None]]):
+    def __init__(
+        self, url: str, heard: Callable[[Change], Awaitable[None]], lost: Callable[[], Awaitable[None]]
+    ) -> None:
         self._url = url.replace("postgresql+asyncpg://", "postgresql://", 1)
         self._heard = heard
         self._lost = lost
@@ -75,35 +80,46 @@ class Feed:
         while True:
             try:
                 await self._listen(interrupted)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
                 log.warning("feed: connection lost (%s), trying again", type(error).__name__)
-            self.listening.clear()
+            finally:
+                self.listening.clear()
             interrupted = True
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _listen(self, interrupted: bool) -> None:
-        connection = await asyncpg.connect(self._url, timeout=5)
-        queue: asyncio.Queue[str] = asyncio.Queue()
+        connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS)
+        queue: asyncio.Queue[str | None] = asyncio.Queue()
         try:
+            connection.add_termination_listener(lambda _: queue.put_nowait(None))
             await connection.add_listener(CHANNEL, lambda *args: queue.put_nowait(str(args[3])))
             self.listening.set()
             if interrupted:
-                await self._lost()
+                await _unharmed(self._lost())
             await self._pass_on(connection, queue)
         finally:
             connection.terminate()
 
-    async def _pass_on(self, connection: asyncpg.Connection, queue: asyncio.Queue[str]) -> None:
+    async def _pass_on(self, connection: asyncpg.Connection, queue: asyncio.Queue[str | None]) -> None:
         while True:
             try:
                 payload = await asyncio.wait_for(queue.get(), HEARTBEAT_SECONDS)
             except TimeoutError:
-                await connection.execute("SELECT 1", timeout=5)
+                await connection.execute("SELECT 1", timeout=CONNECT_SECONDS)
                 continue
-            await self._hear(payload)
+            if payload is None:
+                raise ConnectionResetError
+            await _unharmed(self._hear(payload))
 
     async def _hear(self, payload: str) -> None:
-        try:
-            await self._heard(read_change(payload))
-        except Exception:
-            log.exception("feed: a change could not be passed on")
+        await self._heard(read_change(payload))
+
+
+async def _unharmed(passing_on: Awaitable[None]) -> None:
+    """What goes wrong with one change ends neither the feed nor the next change."""
+    try:
+        await passing_on
+    except Unavailable:
+        log.warning("feed: a change could not be passed on, the database is away")
+    except Exception:
+        log.exception("feed: a change could not be passed on")

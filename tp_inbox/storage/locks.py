@@ -14,12 +14,11 @@ from tp_inbox.storage.database import Database
 @asynccontextmanager
 async def held(db: Database, name: str) -> AsyncIterator[bool]:
     """Whether we hold the lock of that name; until the block ends. It is let go when the connection dies, too."""
-    key = zlib.crc32(name.encode())
-    async with db.engine.connect() as connection:
-        autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")
-        got = bool(await autocommit.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}))
+    key = {"key": zlib.crc32(name.encode())}
+    async with db.connection() as connection:
+        got = bool(await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), key))
         try:
             yield got
         finally:
             if got:
-                await autocommit.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+                await connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
