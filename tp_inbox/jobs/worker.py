@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -22,6 +22,8 @@ OnlyOne = Callable[[str], AbstractAsyncContextManager[bool]]
 
 IDLE_SECONDS = 1.0
 """How long the dispatcher sleeps when nothing wakes it: the wait of a text whose retry is due."""
+ONE_AT_A_TIME = {"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
+"""A turn that comes late is taken late, once."""
 
 
 class Worker:
@@ -49,9 +51,7 @@ class Worker:
         """Until it is cancelled."""
         scheduler = AsyncIOScheduler()
         for name, seconds, job in self._jobs:
-            scheduler.add_job(
-                self._once, "interval", (name, job), seconds=seconds, id=name, max_instances=1, coalesce=True
-            )
+            scheduler.add_job(self._once, "interval", (name, job), seconds=seconds, id=name, **ONE_AT_A_TIME)
         scheduler.start()
         try:
             await asyncio.gather(self._dispatch(), self._buy_numbers())
@@ -73,10 +73,8 @@ class Worker:
             await asyncio.sleep(IDLE_SECONDS / 2)
 
     async def _rest(self) -> None:
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
-        except TimeoutError:
-            pass
         self._wake.clear()
 
     async def _once(self, name: str, job: Job) -> None:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from tp_inbox.domain.access import Actor, Grant, Permission, actor_from
+from tp_inbox.domain.access import Actor, Grant, Level, Permission, actor_from
 from tp_inbox.domain.errors import SignedOut
 from tp_inbox.storage.tables import Assignment, Role, Staff
 
+HELD_WHERE_IT_BELONGS = (col(Role.level) == Level.DISTRICT) == col(Assignment.school_id).is_(None)
+"""A district's role at a school, or a school's at the district, gives nothing."""
+
 GRANTS = (
-    select(
-        col(Staff.id), col(Staff.name), col(Staff.active), col(Role.permissions), col(Assignment.school_id)
-    )
+    select(col(Staff.id), col(Staff.name), col(Staff.active), col(Role.permissions), col(Assignment.school_id))
     .outerjoin(Assignment, col(Assignment.staff_id) == col(Staff.id))
-    .outerjoin(Role, col(Role.id) == col(Assignment.role_id))
+    .outerjoin(Role, and_(col(Role.id) == col(Assignment.role_id), HELD_WHERE_IT_BELONGS))
 )
 
 
@@ -35,7 +37,7 @@ async def as_of_now(session: AsyncSession, actor: Actor) -> Actor:
     return current
 
 
-def group(rows: Iterable[Row]) -> dict[int, Actor]:
+def group(rows: Iterable[Sequence[Any]]) -> dict[int, Actor]:
     """Rows of (staff id, name, active, permissions of one role, its school) → one Actor a person."""
     people: dict[int, tuple[str, bool]] = {}
     grants: dict[int, list[Grant]] = defaultdict(list)

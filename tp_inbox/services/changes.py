@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, select
 from sqlmodel import col
 
-from tp_inbox.services.inboxes import message_row, status_of
+from tp_inbox.services.inboxes import UNREAD, message_row, status_of
 from tp_inbox.services.views import MessageRow, StatusView
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind
@@ -44,9 +44,8 @@ class Changes:
             .outerjoin(Staff, col(Staff.id) == col(Message.author_id))
             .where(col(Message.id) == change.message)
         )
-        unread = func.greatest(col(Thread.inbound_count) - func.coalesce(col(ReadMarker.seen), 0), 0)
         counts = (
-            select(col(Staff.id), unread)
+            select(col(Staff.id), UNREAD.label("unread"))
             .join(Thread, col(Thread.id) == change.thread)
             .outerjoin(
                 ReadMarker,
@@ -56,7 +55,7 @@ class Changes:
         )
         async with self._db.reading() as session:
             message, author = (await session.execute(written)).one()
-            by_staff = {staff_id: count for staff_id, count in (await session.execute(counts)).all()}
+            by_staff = {row.id: row.unread for row in await session.execute(counts)}
         return Changed(change, message_row(message, author), status_of(message), by_staff)
 
     async def _status(self, change: Change) -> Changed:

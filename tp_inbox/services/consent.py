@@ -4,49 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import asdict
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from tp_inbox.domain import consent as domain
 from tp_inbox.domain.consent import ConsentKind, ConsentScope, ConsentSource
-from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.feed import Change, ChangeKind, announce
-from tp_inbox.storage.tables import ConsentEvent, FamilyPhone, Thread
+from tp_inbox.storage.tables import Assignment, ConsentEvent, FamilyPhone, Inbox, Thread
 
 
-async def lock_phone(session: AsyncSession, phone_id: int) -> FamilyPhone:
-    """Consent cannot change between the check and the write that it allows."""
-    return (
-        await session.scalars(select(FamilyPhone).where(col(FamilyPhone.id) == phone_id).with_for_update())
-    ).one()
+async def lock_phones(session: AsyncSession, phone_ids: Collection[int]) -> list[FamilyPhone]:
+    """Consent cannot change between the check and the write that it allows.
+
+    Always before a lock on a thread and, for several phones, by id: so nobody waits in a circle.
+    """
+    phones = select(FamilyPhone).where(col(FamilyPhone.id).in_(phone_ids)).order_by(col(FamilyPhone.id))
+    return list(await session.scalars(phones.with_for_update(key_share=True)))
+
+
+async def lock_phone_of(session: AsyncSession, thread_id: int) -> FamilyPhone | None:
+    """The phone of a thread; None when there is no such thread."""
+    phone = (
+        select(FamilyPhone).join(Thread, col(Thread.phone_id) == col(FamilyPhone.id)).where(col(Thread.id) == thread_id)
+    )
+    return await session.scalar(phone.with_for_update(of=FamilyPhone, key_share=True))
 
 
 async def opt_out_of(
-    session: AsyncSession, phone_id: int, number_id: int | None, school_ids: Collection[int]
+    session: AsyncSession, phone_id: int, inbox_id: int, number_id: int | None
 ) -> domain.ConsentEvent | None:
     """Why our number may not text this phone; None when it may."""
-    return domain.standing(await _ledger(session, phone_id), number_id=number_id, school_ids=school_ids)
+    return next(iter(await _closures(session, phone_id, inbox_id, number_id)), None)
 
 
 async def opt_out(
-    session: AsyncSession, thread: Thread, number_id: int, source: ConsentSource, message_id: int
+    session: AsyncSession, thread: Thread, number_id: int, source: ConsentSource, message_id: int, at: datetime
 ) -> None:
-    """A family's STOP to one number of ours. Said twice it is written twice: the ledger only grows."""
-    now = utc_now()
-    event = domain.ConsentEvent(ConsentKind.OPTED_OUT, ConsentScope.NUMBER, now, source, number_id=number_id)
+    """A STOP to one number of ours. Said twice it is written twice: the ledger only grows."""
+    await lock_phones(session, [thread.phone_id])
+    event = domain.ConsentEvent(ConsentKind.OPTED_OUT, ConsentScope.NUMBER, at, source, number_id=number_id)
     await _write(session, thread, [event], message_id)
 
 
-async def opt_in(
-    session: AsyncSession, thread: Thread, number_id: int, school_ids: Collection[int], message_id: int
-) -> None:
+async def opt_in(session: AsyncSession, thread: Thread, number_id: int, message_id: int, at: datetime) -> None:
     """A family's START, or a YES: opens whatever closed this number to them, and is nothing on an open one."""
-    closed = domain.closures(
-        await _ledger(session, thread.phone_id), number_id=number_id, school_ids=school_ids
-    )
-    await _write(session, thread, domain.lifted(closed, utc_now(), ConsentSource.FAMILY), message_id)
+    await lock_phones(session, [thread.phone_id])
+    closed = await _closures(session, thread.phone_id, thread.inbox_id, number_id)
+    said_before = [event for event in closed if event.at <= at]
+    await _write(session, thread, domain.lifted(said_before, at, ConsentSource.FAMILY), message_id)
+
+
+async def _closures(
+    session: AsyncSession, phone_id: int, inbox_id: int, number_id: int | None
+) -> list[domain.ConsentEvent]:
+    ledger = await _ledger(session, phone_id)
+    if not ledger:
+        return []
+    schools = await _schools_written_for(session, inbox_id)
+    return domain.closures(ledger, number_id=number_id, school_ids=schools)
 
 
 async def _ledger(session: AsyncSession, phone_id: int) -> list[domain.ConsentEvent]:
@@ -56,9 +74,19 @@ async def _ledger(session: AsyncSession, phone_id: int) -> list[domain.ConsentEv
     return [domain.ConsentEvent(r.kind, r.scope, r.at, r.source, r.number_id, r.school_id) for r in rows]
 
 
-async def _write(
-    session: AsyncSession, thread: Thread, events: Iterable[domain.ConsentEvent], message_id: int
-) -> None:
+async def _schools_written_for(session: AsyncSession, inbox_id: int) -> set[int]:
+    """The school of a shared inbox; for a person's own, every school where they hold a role."""
+    school = func.coalesce(col(Inbox.school_id), col(Assignment.school_id))
+    query = (
+        select(school)
+        .select_from(Inbox)
+        .outerjoin(Assignment, col(Assignment.staff_id) == col(Inbox.staff_id))
+        .where(col(Inbox.id) == inbox_id, school.is_not(None))
+    )
+    return set(await session.scalars(query))
+
+
+async def _write(session: AsyncSession, thread: Thread, events: Iterable[domain.ConsentEvent], message_id: int) -> None:
     for event in events:
         session.add(ConsentEvent(phone_id=thread.phone_id, message_id=message_id, **asdict(event)))
         await announce(session, Change(ChangeKind.CONSENT, inbox=thread.inbox_id, thread=thread.id))

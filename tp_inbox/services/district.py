@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from tp_inbox.domain import access
@@ -59,39 +60,41 @@ class DistrictOverview:
         access.require_district_overview(actor)
         async with self._db.reading() as session:
             name = await session.scalar(select(col(District.name))) or ""
-            numbers = (await session.scalars(select(Number).where(col(Number.e164).is_not(None)))).all()
-            schools = (await session.scalars(select(School).order_by(col(School.name)))).all()
-            staff = (await session.scalars(select(Staff).order_by(col(Staff.name)))).all()
-            students = await session.execute(select(col(Student.school_id), func.count()).group_by(col(Student.school_id)))
-            pupils = {school_id: count for school_id, count in students.all()}
-            held = (
-                await session.execute(
-                    select(col(Assignment.staff_id), col(Assignment.school_id), col(Role.name))
-                    .join(Role, col(Role.id) == col(Assignment.role_id))
-                    .order_by(col(Role.name))
-                )
-            ).all()
-        of_school = {n.school_id: _shown(n) for n in numbers if n.school_id}
-        of_staff = {n.staff_id: _shown(n) for n in numbers if n.staff_id}
-        names = {s.id: s.name for s in schools}
+            numbers = await _numbers(session)
+            held = await _held_roles(session)
+            schools = await _schools(session, numbers)
+            people = (await session.scalars(select(Staff).order_by(col(Staff.name)))).all()
         return DistrictView(
             name=name,
-            schools=[
-                SchoolView(
-                    s.id,
-                    s.name,
-                    of_school.get(s.id, ""),
-                    pupils.get(s.id, 0),
-                    len({staff_id for staff_id, school_id, _ in held if school_id == s.id}),
-                )
-                for s in schools
-            ],
-            staff=[_staff_view(p, of_staff.get(p.id, ""), _roles_of(p.id, held, names)) for p in staff],
+            schools=schools,
+            staff=[_staff_view(p, numbers.get((p.id, None), ""), held.get(p.id, [])) for p in people],
         )
 
 
-def _roles_of(staff_id: int, held, schools: dict[int, str]) -> list[HeldRole]:
-    return [HeldRole(role, schools.get(school_id, "The district")) for owner, school_id, role in held if owner == staff_id]
+async def _numbers(session: AsyncSession) -> dict[tuple[int | None, int | None], str]:
+    """As shown, by staff id and school id of the owner."""
+    return {(n.staff_id, n.school_id): _shown(n) for n in await session.scalars(select(Number))}
+
+
+async def _held_roles(session: AsyncSession) -> dict[int, list[HeldRole]]:
+    """By staff id."""
+    query = (
+        select(col(Assignment.staff_id), col(Role.name), col(School.name))
+        .join(Role, col(Role.id) == col(Assignment.role_id))
+        .outerjoin(School, col(School.id) == col(Assignment.school_id))
+        .order_by(col(Role.name), col(School.name))
+    )
+    held: dict[int, list[HeldRole]] = {}
+    for staff_id, role, school in await session.execute(query):
+        held.setdefault(staff_id, []).append(HeldRole(role, school or "The district"))
+    return held
+
+
+async def _schools(session: AsyncSession, numbers: dict[tuple[int | None, int | None], str]) -> list[SchoolView]:
+    students = select(func.count()).where(col(Student.school_id) == col(School.id)).scalar_subquery()
+    people = select(func.count(col(Assignment.staff_id).distinct())).where(col(Assignment.school_id) == col(School.id))
+    rows = await session.execute(select(School, students, people.scalar_subquery()).order_by(col(School.name)))
+    return [SchoolView(s.id, s.name, numbers.get((None, s.id), ""), pupils, staff) for s, pupils, staff in rows]
 
 
 def _staff_view(person: Staff, number: str, roles: list[HeldRole]) -> StaffView:
@@ -109,4 +112,6 @@ def _staff_view(person: Staff, number: str, roles: list[HeldRole]) -> StaffView:
 
 
 def _shown(number: Number) -> str:
-    return display_phone(number.e164 or "") if number.state is NumberState.ACTIVE else "being bought"
+    if number.state is NumberState.ACTIVE:
+        return display_phone(number.e164 or "")
+    return "stopped" if number.state is NumberState.STOPPED else "being bought"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, exists, false, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from tp_inbox.domain import access
@@ -21,6 +22,7 @@ from tp_inbox.storage.tables import Contact, FamilyPhone, Guardianship, School, 
 
 MOST_FOUND = 20
 LEAST_DIGITS = 3
+LONGEST_QUESTION = 80
 NO_PHONE_STUDENT = "No phone number on file for this student."
 NO_PHONE_CONTACT = "No phone number on file."
 
@@ -35,87 +37,90 @@ class Finding:
         A student who may not be texted is shown with the reason, the family's names beside it.
         """
         schools = access.writable_schools(actor)
-        words = " ".join(words.split())[:80]
+        words = " ".join(words.replace("\x00", " ").split())[:LONGEST_QUESTION]
         if not words or not schools:
             return []
         async with self._db.reading() as session:
-            contacts = await _contacts(session, schools, words)
-            students = await _students(session, schools, words)
-        return contacts + students
+            return [*await _contacts(session, schools, words), *await _students(session, schools, words)]
 
 
-async def _contacts(session: AsyncSession, schools: frozenset[int], words: str) -> list[RecipientView]:
-    at_school = (
-        select(col(Guardianship.contact_id), Student, col(Guardianship.relation))
-        .join(Student, col(Student.id) == col(Guardianship.student_id))
-        .where(col(Student.school_id).in_(schools))
-    )
-    of_student = exists(
-        select(1)
-        .select_from(Guardianship)
-        .join(Student, col(Student.id) == col(Guardianship.student_id))
-        .where(
-            col(Guardianship.contact_id) == col(Contact.id),
-            col(Student.school_id).in_(schools),
-            _named(col(Student.name), words),
-        )
-    )
-    attached = exists(
+async def _contacts(session: AsyncSession, schools: Collection[int], words: str) -> list[RecipientView]:
+    """Adults of students at these schools; a student's name finds the family, too."""
+    theirs = (
         select(1)
         .select_from(Guardianship)
         .join(Student, col(Student.id) == col(Guardianship.student_id))
         .where(col(Guardianship.contact_id) == col(Contact.id), col(Student.school_id).in_(schools))
     )
-    found = (
-        await session.execute(
-            select(Contact, col(FamilyPhone.e164))
-            .outerjoin(FamilyPhone, col(FamilyPhone.id) == col(Contact.phone_id))
-            .where(attached, or_(_named(col(Contact.name), words), _numbered(words), of_student))
-            .order_by(col(Contact.name), col(Contact.id))
-            .limit(MOST_FOUND)
+    query = (
+        select(Contact, col(FamilyPhone.e164))
+        .outerjoin(FamilyPhone, col(FamilyPhone.id) == col(Contact.phone_id))
+        .where(
+            exists(theirs),
+            or_(
+                _named(col(Contact.name), words),
+                _numbered(words),
+                exists(theirs.where(_named(col(Student.name), words))),
+            ),
         )
-    ).all()
-    pupils: dict[int, list[tuple[Student, str]]] = {contact.id: [] for contact, _ in found}
-    for contact_id, student, relation in await session.execute(
-        at_school.where(col(Guardianship.contact_id).in_(list(pupils))).order_by(col(Student.name))
-    ):
-        pupils[contact_id].append((student, relation))
-    return [_contact_view(contact, e164, pupils[contact.id]) for contact, e164 in found]
+        .order_by(col(Contact.name), col(Contact.id))
+        .limit(MOST_FOUND)
+    )
+    found = (await session.execute(query)).all()
+    children = await _children_of(session, schools, [contact.id for contact, _ in found])
+    return [_contact_view(contact, e164, children.get(contact.id, [])) for contact, e164 in found]
 
 
-async def _students(session: AsyncSession, schools: frozenset[int], words: str) -> list[RecipientView]:
-    rows = (
-        await session.execute(
-            select(Student, School, col(FamilyPhone.e164))
-            .join(School, col(School.id) == col(Student.school_id))
-            .outerjoin(FamilyPhone, col(FamilyPhone.id) == col(Student.phone_id))
-            .where(col(Student.school_id).in_(schools), or_(_named(col(Student.name), words), _numbered(words)))
-            .order_by(col(Student.name), col(Student.id))
-            .limit(MOST_FOUND)
-        )
-    ).all()
-    families = await _families(session, [student.id for student, _, _ in rows])
-    return [_student_view(*row, families.get(row[0].id, [])) for row in rows]
+async def _children_of(
+    session: AsyncSession, schools: Collection[int], contact_ids: Collection[int]
+) -> dict[int, list[tuple[str, str]]]:
+    """Name and relation by contact; those at other schools are nobody's business here."""
+    query = (
+        select(col(Guardianship.contact_id), col(Student.name), col(Guardianship.relation))
+        .join(Student, col(Student.id) == col(Guardianship.student_id))
+        .where(col(Guardianship.contact_id).in_(contact_ids), col(Student.school_id).in_(schools))
+        .order_by(col(Student.name))
+    )
+    children: dict[int, list[tuple[str, str]]] = {}
+    for contact_id, name, relation in await session.execute(query):
+        children.setdefault(contact_id, []).append((name, relation))
+    return children
 
 
-async def _families(session: AsyncSession, student_ids: Iterable[int]) -> dict[int, list[str]]:
-    families: dict[int, list[str]] = {}
-    for student_id, name in await session.execute(
+async def _students(session: AsyncSession, schools: Collection[int], words: str) -> list[RecipientView]:
+    query: Select[Student, School, str] = (
+        select(Student, School, col(FamilyPhone.e164))
+        .join(School, col(School.id) == col(Student.school_id))
+        .outerjoin(FamilyPhone, col(FamilyPhone.id) == col(Student.phone_id))
+        .where(col(Student.school_id).in_(schools), or_(_named(col(Student.name), words), _numbered(words)))
+        .order_by(col(Student.name), col(Student.id))
+        .limit(MOST_FOUND)
+    )
+    found = (await session.execute(query)).all()
+    families = await _families_of(session, [student.id for student, _, _ in found])
+    return [_student_view(student, school, e164, families.get(student.id, [])) for student, school, e164 in found]
+
+
+async def _families_of(session: AsyncSession, student_ids: Collection[int]) -> dict[int, list[str]]:
+    """The names of those who can be texted, by student."""
+    query = (
         select(col(Guardianship.student_id), col(Contact.name))
         .join(Contact, col(Contact.id) == col(Guardianship.contact_id))
-        .where(col(Guardianship.student_id).in_(list(student_ids)), col(Contact.phone_id).is_not(None))
+        .where(col(Guardianship.student_id).in_(student_ids), col(Contact.phone_id).is_not(None))
         .order_by(col(Contact.name))
-    ):
+    )
+    families: dict[int, list[str]] = {}
+    for student_id, name in await session.execute(query):
         families.setdefault(student_id, []).append(name)
     return families
 
 
-def _named(column, words: str):
-    """Each word begins some word of the name, whatever its case."""
-    return and_(*(column.ilike(f"%{_literal(word)}%") for word in words.split()))
+def _named(name: Mapped[str], words: str) -> ColumnElement[bool]:
+    """Each word is somewhere in the name, whatever the case and the accents: "sofia" finds Sofía."""
+    return and_(*(func.plain(name).like(func.plain(f"%{_literal(word)}%")) for word in words.split()))
 
 
-def _numbered(words: str):
+def _numbered(words: str) -> ColumnElement[bool]:
     wanted = digits(words)
     typed_a_number = len(wanted) >= LEAST_DIGITS and not any(c.isalpha() for c in words)
     return col(FamilyPhone.e164).like(f"%{wanted}%") if typed_a_number else false()
@@ -125,13 +130,12 @@ def _literal(word: str) -> str:
     return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _contact_view(contact: Contact, e164: str | None, pupils: list[tuple[Student, str]]) -> RecipientView:
-    relation = (pupils[0][1] if pupils else "") or "family"
-    about = f"{relation.capitalize()} of " + ", ".join(student.name for student, _ in pupils)
+def _contact_view(contact: Contact, e164: str | None, children: list[tuple[str, str]]) -> RecipientView:
+    relation = (children[0][1] if children else "") or "family"
     return RecipientView(
         key=f"contact-{contact.id}",
         name=contact.name,
-        about=about,
+        about=f"{relation.capitalize()} of " + ", ".join(name for name, _ in children),
         phone=display_phone(e164) if e164 else "",
         phone_id=contact.phone_id or 0,
         initials=people.initials(contact.name),
@@ -142,14 +146,12 @@ def _contact_view(contact: Contact, e164: str | None, pupils: list[tuple[Student
 
 
 def _student_view(student: Student, school: School, e164: str | None, families: list[str]) -> RecipientView:
-    today = datetime.now(ZoneInfo(school.time_zone)).date()
-    ineligible = may_text_student(student.birth_date, today)
-    unreachable = ineligible.sentence if ineligible else ("" if e164 else NO_PHONE_STUDENT)
+    unreachable = _why_unreachable(student, school, e164)
     return RecipientView(
         key=f"student-{student.id}",
         name=student.name,
-        about=f"Student, grade {student.grade}, {school.name}",
-        phone=display_phone(e164) if e164 and not unreachable else "",
+        about=f"{people.student_of(student.grade)}, {school.name}",
+        phone="" if unreachable else display_phone(e164 or ""),
         phone_id=0 if unreachable else student.phone_id or 0,
         initials=people.initials(student.name),
         hue=people.hue_of(student.phone_id or student.id),
@@ -157,3 +159,10 @@ def _student_view(student: Student, school: School, e164: str | None, families: 
         unreachable=unreachable,
         instead=families if unreachable else [],
     )
+
+
+def _why_unreachable(student: Student, school: School, e164: str | None) -> str:
+    ineligible = may_text_student(student.birth_date, datetime.now(ZoneInfo(school.time_zone)).date())
+    if ineligible:
+        return ineligible.sentence
+    return "" if e164 else NO_PHONE_STUDENT

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from tp_inbox.domain import access
 from tp_inbox.domain.access import Actor, InboxKind, InboxRef
-from tp_inbox.domain.delivery import DeliveryState, explain
+from tp_inbox.domain.delivery import NOT_ARRIVED, explain
 from tp_inbox.domain.errors import NotFound
 from tp_inbox.services import people
 from tp_inbox.services.views import InboxTabs, MessageRow, StatusView, ThreadRow
@@ -40,7 +40,7 @@ class Inboxes:
 
     async def tabs(self, actor: Actor) -> InboxTabs:
         unread = (
-            select(col(Inbox.kind), func.count())
+            select(col(Inbox.kind), func.count().label("threads"))
             .select_from(Thread)
             .join(Inbox, col(Inbox.id) == col(Thread.inbox_id))
             .outerjoin(ReadMarker, _marker_of(actor))
@@ -48,7 +48,7 @@ class Inboxes:
             .group_by(col(Inbox.kind))
         )
         async with self._db.reading() as session:
-            counts = {kind: count for kind, count in (await session.execute(unread)).all()}
+            counts = {row.kind: row.threads for row in await session.execute(unread)}
         return InboxTabs(
             personal=access.has_personal_inbox(actor),
             school=bool(access.readable_school_inboxes(actor)),
@@ -56,11 +56,13 @@ class Inboxes:
             school_unread=counts.get(InboxKind.SCHOOL, 0),
         )
 
-    async def threads(self, actor: Actor, kind: InboxKind, before: tuple[datetime, int] | None = None):
+    async def threads(
+        self, actor: Actor, kind: InboxKind, before: tuple[datetime, int] | None = None
+    ) -> tuple[list[ThreadRow], bool]:
         """A page of the list, newest first, and whether older ones remain. ``before`` is the last row's key."""
         query = _list_query(actor).where(readable_inboxes(actor, kind), col(Thread.last_at).is_not(None))
         if before is not None:
-            query = query.where(tuple_(col(Thread.last_at), col(Thread.id)) < before)
+            query = query.where(tuple_(col(Thread.last_at), col(Thread.id)) < tuple_(*before))
         query = query.order_by(col(Thread.last_at).desc(), col(Thread.id).desc()).limit(THREADS_A_PAGE + 1)
         async with self._db.reading() as session:
             rows = await _thread_rows(session, (await session.execute(query)).all())
@@ -75,19 +77,13 @@ class Inboxes:
             raise NotFound
         return rows[0]
 
-    async def messages(self, actor: Actor, thread_id: int, before: int | None = None):
+    async def messages(self, actor: Actor, thread_id: int, before: int | None = None) -> tuple[list[MessageRow], bool]:
         """A page of bubbles in reading order, and whether older ones remain. ``before`` is a message id."""
         async with self._db.reading() as session:
             await own_thread(session, actor, thread_id)
-            query = _messages_query().where(col(Message.thread_id) == thread_id)
-            if before is not None:
-                edge = select(col(Message.created_at), col(Message.id)).where(col(Message.id) == before).subquery()
-                position = tuple_(col(Message.created_at), col(Message.id))
-                query = query.join(edge, position < tuple_(edge.c.created_at, edge.c.id))
-            query = query.order_by(col(Message.created_at).desc(), col(Message.id).desc()).limit(MESSAGES_A_PAGE + 1)
-            newest_first = (await session.execute(query)).all()
-        rows = [message_row(m, author) for m, author in reversed(newest_first[:MESSAGES_A_PAGE])]
-        return in_groups(rows), len(newest_first) > MESSAGES_A_PAGE
+            newest_first = (await session.execute(_page_of(thread_id, before))).all()
+        rows = in_groups([message_row(m, author) for m, author in reversed(newest_first)])
+        return rows[-MESSAGES_A_PAGE:], len(rows) > MESSAGES_A_PAGE
 
     async def message(self, actor: Actor, message_id: int) -> MessageRow:
         """One bubble; NotFound when it is not this person's to see."""
@@ -154,23 +150,24 @@ def message_row(message: Message, author: str | None) -> MessageRow:
 
 
 def status_of(message: Message) -> StatusView:
-    failed = message.state in (DeliveryState.FAILED, DeliveryState.UNDELIVERED)
-    explanation = explain(message.reason) if message.reason else None
-    return StatusView(
-        state=message.state.value,
-        reason=explanation.sentence if explanation else "",
-        advice=explanation.advice if explanation else "",
-        may_retry=failed and not message.retried and (explanation is None or explanation.may_retry),
-    )
+    if message.state not in NOT_ARRIVED:
+        return StatusView(message.state.value, reason="", advice="", may_retry=False)
+    explanation = explain(message.reason)
+    may_retry = explanation.may_retry and not message.retried
+    return StatusView(message.state.value, explanation.sentence, explanation.advice, may_retry)
 
 
 def in_groups(rows: Sequence[MessageRow], above: MessageRow | None = None) -> list[MessageRow]:
-    """Tells each bubble what stands above it, so that the screen can group them and draw the days."""
-    grouped = []
-    for row in rows:
-        grouped.append(replace(row, before=above.at if above else "", joined=bool(above and _joined(above, row))))
-        above = row
-    return grouped
+    """Tells each bubble what stands above it, so that the screen can group them and draw the days.
+
+    The first one keeps what it knows already, unless ``above`` is given.
+    """
+    aboves = [above, *rows]
+    return [_below(above, row) for above, row in zip(aboves, rows, strict=False)]
+
+
+def _below(above: MessageRow | None, row: MessageRow) -> MessageRow:
+    return row if above is None else replace(row, before=above.at, joined=_joined(above, row))
 
 
 def _joined(above: MessageRow, row: MessageRow) -> bool:
@@ -178,11 +175,11 @@ def _joined(above: MessageRow, row: MessageRow) -> bool:
     return same and datetime.fromisoformat(row.at) - datetime.fromisoformat(above.at) <= ONE_GROUP
 
 
-def _marker_of(actor: Actor):
+def _marker_of(actor: Actor) -> ColumnElement[bool]:
     return and_(col(ReadMarker.thread_id) == col(Thread.id), col(ReadMarker.staff_id) == actor.staff_id)
 
 
-def _list_query(actor: Actor):
+def _list_query(actor: Actor) -> Select:
     drafted = and_(col(Draft.thread_id) == col(Thread.id), col(Draft.staff_id) == actor.staff_id)
     return (
         select(
@@ -203,19 +200,19 @@ def _list_query(actor: Actor):
     )
 
 
-async def _thread_rows(session: AsyncSession, rows: Sequence) -> list[ThreadRow]:
+async def _thread_rows(session: AsyncSession, rows: Sequence[Row]) -> list[ThreadRow]:
     reached = await people_at(session, [row.Thread.phone_id for row in rows])
     return [_thread_row(row, reached.get(row.Thread.phone_id, [])) for row in rows]
 
 
-def _thread_row(row, reached: Collection[Reached]) -> ThreadRow:
+def _thread_row(row: Row, reached: Sequence[Reached]) -> ThreadRow:
     thread: Thread = row.Thread
-    title = people.title_of(list(reached), row.e164)
+    title = people.title_of(reached, row.e164)
     return ThreadRow(
         id=thread.id,
         box=row.kind.value,
         title=title,
-        about=people.about(list(reached)),
+        about=people.about(reached),
         initials=people.initials(title),
         hue=people.hue_of(thread.phone_id),
         preview=row.draft or thread.preview,
@@ -229,5 +226,16 @@ def _thread_row(row, reached: Collection[Reached]) -> ThreadRow:
     )
 
 
-def _messages_query():
+def _messages_query() -> Select[Message, str]:
     return select(Message, col(Staff.name)).outerjoin(Staff, col(Staff.id) == col(Message.author_id))
+
+
+def _page_of(thread_id: int, before: int | None) -> Select[Message, str]:
+    """Newest first, and one more than a page: it stands above the page's first bubble."""
+    position = tuple_(col(Message.created_at), col(Message.id))
+    query = _messages_query().where(col(Message.thread_id) == thread_id)
+    if before is not None:
+        edge = select(col(Message.created_at), col(Message.id))
+        edge = edge.where(col(Message.id) == before, col(Message.thread_id) == thread_id).subquery()
+        query = query.join(edge, position < tuple_(edge.c.created_at, edge.c.id))
+    return query.order_by(col(Message.created_at).desc(), col(Message.id).desc()).limit(MESSAGES_A_PAGE + 1)

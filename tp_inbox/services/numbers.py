@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Select, func, select, text
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -22,11 +24,14 @@ from tp_inbox.storage.tables.messages import NumberState
 log = logging.getLogger(__name__)
 
 CAP_REACHED = (
-    "The district has reached its limit of personal numbers, so yours cannot be bought. Ask your district administrator."
+    "The district has reached its limit of personal numbers, so yours cannot be bought. "
+    "Ask your district administrator."
 )
 STOPPED = "Texts from this number are stopped: {problem} Your district administrator has to mend it."
 LONGEST_WAIT = timedelta(minutes=10)
 LEASE = timedelta(minutes=2)
+TAKEN = "Another number of ours has just taken the one that was chosen."
+LABEL_LENGTH = 64
 _CAP_LOCK = 7_100_001
 
 
@@ -35,10 +40,29 @@ async def number_of(session: AsyncSession, inbox: InboxRef, cap: int) -> Number:
 
     Raises Unavailable when the cap on personal numbers is reached, or the number is stopped.
     """
-    number = await session.scalar(_owned_by(inbox)) or await _want(session, inbox, cap)
-    if number.state is NumberState.STOPPED:
-        raise Unavailable(STOPPED.format(problem=number.problem))
+    number = await _held(session, inbox)
+    if number is None:
+        await _want(session, inbox, cap)
+        number = await _held(session, inbox)
+    assert number is not None
+    if refusal := stopped(number):
+        raise refusal
     return number
+
+
+async def _held(session: AsyncSession, inbox: InboxRef) -> Number | None:
+    """Cannot become ready between this and the text that is written with it: the text would stay without a sender."""
+    return await session.scalar(owned_by(inbox).with_for_update(read=True))
+
+
+def stopped(number: Number) -> Unavailable | None:
+    """Why nothing leaves from this number until an admin has mended it; None when it works."""
+    return Unavailable(STOPPED.format(problem=number.problem)) if number.state is NumberState.STOPPED else None
+
+
+def owned_by(inbox: InboxRef) -> Select[Number]:
+    owner = col(Number.staff_id) == inbox.staff_id if inbox.staff_id else col(Number.school_id) == inbox.school_id
+    return select(Number).where(owner)
 
 
 class Numbers:
@@ -56,17 +80,8 @@ class Numbers:
         return bought
 
     async def _claim(self) -> Number | None:
-        due = (
-            select(Number)
-            .where(
-                col(Number.state).in_([NumberState.WANTED, NumberState.BUYING]), col(Number.next_attempt_at) <= utc_now()
-            )
-            .order_by(col(Number.next_attempt_at))
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
         async with self._db.transaction() as session:
-            number = await session.scalar(due)
+            number = await session.scalar(_due())
             if number is not None:
                 number.next_attempt_at = utc_now() + LEASE
                 number.attempts += 1
@@ -89,11 +104,12 @@ class Numbers:
     async def _choose(self, number: Number) -> str | None:
         """Writes down which number we are about to buy before buying it; None when another took it first."""
         candidate = await self._gateway.available_number(number.area_code or None)
-        async with self._db.transaction() as session:
-            if await session.scalar(select(col(Number.id)).where(col(Number.e164) == candidate)):
-                await self._change(session, number, next_attempt_at=utc_now())
-                return None
-            await self._change(session, number, e164=candidate, state=NumberState.BUYING)
+        try:
+            async with self._db.transaction() as session:
+                await self._change(session, number, e164=candidate, state=NumberState.BUYING)
+        except IntegrityError:
+            await self._put_off(number, TAKEN, stop=False)
+            return None
         return candidate
 
     async def _finish(self, number: Number, bought: BoughtNumber) -> None:
@@ -101,27 +117,20 @@ class Numbers:
             await self._change(
                 session, number, e164=bought.e164, sid=bought.sid, state=NumberState.ACTIVE, problem="", attempts=0
             )
-            waiting = (
-                await session.scalars(
-                    select(Message).where(col(Message.number_id) == number.id, col(Message.sender).is_(None))
-                )
-            ).all()
-            for message in waiting:
-                message.sender = bought.e164
-                message.next_attempt_at = utc_now()
-                await announce(session, Change(ChangeKind.STATUS, message.inbox_id, message.thread_id, message.id))
+            await _let_go(session, number.id, bought.e164)
         log.info("numbers: number %s is ready", number.id)
 
     async def _put_off(self, number: Number, problem: str, *, stop: bool) -> None:
-        wait = min(timedelta(seconds=5 * 2 ** min(number.attempts, 10)), LONGEST_WAIT)
-        state = NumberState.STOPPED if stop else NumberState.WANTED
+        """Without a problem nothing is known of what we tried to buy, so that very number is tried again."""
+        changes: dict[str, Any] = {"state": NumberState.STOPPED} if stop else {}
+        if problem and not stop:
+            changes = {"state": NumberState.WANTED, "e164": None}
         log.warning("numbers: number %s cannot be bought yet (%s)", number.id, problem or "no answer")
+        wait = min(timedelta(seconds=2 ** min(number.attempts, 10)), LONGEST_WAIT)
         async with self._db.transaction() as session:
-            forget = {"e164": None} if state is NumberState.WANTED and problem else {}
-            keep = {"state": state} if problem else {}
-            await self._change(session, number, problem=problem, next_attempt_at=utc_now() + wait, **keep, **forget)
+            await self._change(session, number, problem=problem, next_attempt_at=utc_now() + wait, **changes)
 
-    async def _change(self, session: AsyncSession, number: Number, **values) -> None:
+    async def _change(self, session: AsyncSession, number: Number, **values: Any) -> None:
         row = await session.get_one(Number, number.id)
         for name, value in values.items():
             setattr(row, name, value)
@@ -129,44 +138,55 @@ class Numbers:
 
     async def _label(self, number: Number) -> str:
         """What an admin reads in the carrier's console."""
+        owner = select(func.coalesce(col(Staff.name), col(School.name))).select_from(Number)
+        owner = owner.outerjoin(Staff, col(Staff.id) == col(Number.staff_id))
+        owner = owner.outerjoin(School, col(School.id) == col(Number.school_id))
         async with self._db.reading() as session:
-            owner = (
-                await session.get_one(Staff, number.staff_id)
-                if number.staff_id
-                else await session.get_one(School, number.school_id)
-            )
-        return f"tp-inbox {number.id}: {owner.name}"[:64]
+            name = await session.scalar(owner.where(col(Number.id) == number.id))
+        return f"tp-inbox {number.id}: {name}"[:LABEL_LENGTH]
 
 
-def _owned_by(inbox: InboxRef):
-    owned = (
-        col(Number.staff_id) == inbox.staff_id
-        if inbox.kind is InboxKind.PERSONAL
-        else col(Number.school_id) == inbox.school_id
+def _due() -> Select[Number]:
+    wanted = col(Number.state).in_([NumberState.WANTED, NumberState.BUYING])
+    return (
+        select(Number)
+        .where(wanted, col(Number.next_attempt_at) <= utc_now())
+        .order_by(col(Number.next_attempt_at))
+        .limit(1)
+        .with_for_update(skip_locked=True)
     )
-    return select(Number).where(owned)
 
 
-async def _want(session: AsyncSession, inbox: InboxRef, cap: int) -> Number:
+async def _let_go(session: AsyncSession, number_id: int, e164: str) -> None:
+    """Texts that waited for their number leave from it now."""
+    waiting = select(Message).where(col(Message.number_id) == number_id, col(Message.sender).is_(None))
+    for message in await session.scalars(waiting):
+        message.sender = e164
+        message.next_attempt_at = utc_now()
+        await announce(session, Change(ChangeKind.STATUS, message.inbox_id, message.thread_id, message.id))
+
+
+async def _want(session: AsyncSession, inbox: InboxRef, cap: int) -> None:
     if inbox.kind is InboxKind.PERSONAL:
-        await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _CAP_LOCK})
-        held = await session.scalar(select(func.count()).where(col(Number.staff_id).is_not(None)))
-        if (held or 0) >= cap and not await session.scalar(_owned_by(inbox)):
-            raise Unavailable(CAP_REACHED)
-    await session.execute(
-        insert(Number)
-        .values(
-            staff_id=inbox.staff_id,
-            school_id=inbox.school_id,
-            area_code=await _area_code(session, inbox),
-            state=NumberState.WANTED,
-            problem="",
-            attempts=0,
-            next_attempt_at=utc_now(),
-        )
-        .on_conflict_do_nothing()
+        await _require_room(session, inbox, cap)
+    wanted = insert(Number).values(
+        staff_id=inbox.staff_id,
+        school_id=inbox.school_id,
+        area_code=await _area_code(session, inbox),
+        state=NumberState.WANTED,
+        problem="",
+        attempts=0,
+        next_attempt_at=utc_now(),
     )
-    return (await session.scalars(_owned_by(inbox))).one()
+    await session.execute(wanted.on_conflict_do_nothing())
+
+
+async def _require_room(session: AsyncSession, inbox: InboxRef, cap: int) -> None:
+    """Under a lock, so that two people do not share the last number that the cap allows."""
+    await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _CAP_LOCK})
+    held = await session.scalar(select(func.count()).where(col(Number.staff_id).is_not(None)))
+    if (held or 0) >= cap and not await session.scalar(owned_by(inbox)):
+        raise Unavailable(CAP_REACHED)
 
 
 async def _area_code(session: AsyncSession, inbox: InboxRef) -> str:
@@ -175,7 +195,7 @@ async def _area_code(session: AsyncSession, inbox: InboxRef) -> str:
     return await session.scalar(from_school if inbox.school_id else _of_first_school(inbox.staff_id or 0)) or ""
 
 
-def _of_first_school(staff_id: int):
+def _of_first_school(staff_id: int) -> Select[str]:
     return (
         select(col(School.area_code))
         .join(Assignment, col(Assignment.school_id) == col(School.id))
@@ -187,7 +207,5 @@ def _of_first_school(staff_id: int):
 
 async def personal_inbox(session: AsyncSession, staff_id: int) -> Inbox:
     """A person's one inbox, made when first asked for."""
-    await session.execute(
-        insert(Inbox).values(kind=InboxKind.PERSONAL, staff_id=staff_id).on_conflict_do_nothing()
-    )
+    await session.execute(insert(Inbox).values(kind=InboxKind.PERSONAL, staff_id=staff_id).on_conflict_do_nothing())
     return (await session.scalars(select(Inbox).where(col(Inbox.staff_id) == staff_id))).one()

@@ -25,7 +25,7 @@ def about(people: Sequence[Reached]) -> str:
         return "Unknown sender"
     pupils = list({p.name: p for person in people if not person.is_student for p in person.pupils}.values())
     if not pupils:
-        return f"Student, grade {people[0].pupils[0].grade}" if people[0].is_student else "Family contact"
+        return _role(people[0])
     return "Family of " + _and([f"{_given(p.name)} ({_grade(p)})" for p in pupils])
 
 
@@ -35,7 +35,8 @@ def views_of(people: Sequence[Reached]) -> list[PersonView]:
 
 def initials(name: str) -> str:
     """Of the first person named; # for a number."""
-    parts = [w for w in name.split("&")[0].split(",")[0].split() if w[0].isalpha()]
+    first = name.partition("&")[0].partition(",")[0]
+    parts = [word for word in first.split() if word[0].isalpha()]
     return "".join(w[0] for w in (parts[:1] + parts[-1:] if len(parts) > 1 else parts)).upper() or "#"
 
 
@@ -46,15 +47,19 @@ def hue_of(phone_id: int) -> int:
 
 def _role(person: Reached) -> str:
     if person.is_student:
-        return f"Student, grade {person.pupils[0].grade}"
+        return student_of(person.pupils[0].grade)
     if not person.pupils:
         return "Family contact"
     relation = (person.pupils[0].relation or "family").capitalize()
     return f"{relation} of " + _and([_given(p.name) for p in person.pupils])
 
 
+def student_of(grade: str) -> str:
+    return f"Student, grade {grade}" if grade else "Student"
+
+
 def _given(name: str) -> str:
-    return name.split()[0]
+    return name.partition(" ")[0]
 
 
 def _grade(pupil: Pupil) -> str:

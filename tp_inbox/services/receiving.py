@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
-from datetime import datetime
+from collections.abc import Collection
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from tp_inbox.domain import composing
 from tp_inbox.domain.access import InboxKind
 from tp_inbox.domain.consent import ConsentSource, Reading, Verdict, read_consent
 from tp_inbox.domain.delivery import DeliveryState
+from tp_inbox.domain.errors import Unavailable
 from tp_inbox.services import consent
 from tp_inbox.services.numbers import personal_inbox
 from tp_inbox.services.ports import InboundText
@@ -22,13 +26,17 @@ from tp_inbox.services.threads import thread_between
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
-from tp_inbox.storage.queries.families import schools_of
 from tp_inbox.storage.tables import FamilyPhone, InboundRequest, Inbox, Message, Number, Thread
 from tp_inbox.storage.tables.messages import Direction
 
 log = logging.getLogger(__name__)
 
 ROUTED_AT_ONCE = 100
+ROUTED_WHILE_ANSWERING = 5
+"""What waits besides is left to the job: the carrier wants its answer within a second."""
+MOST_TRIES = 5
+NOT_OURS = "not a number of ours"
+PICTURE, NO_WORDS = "Picture", "(no words)"
 
 
 class Receiving:
@@ -42,43 +50,105 @@ class Receiving:
         """
         if await self._store(text):
             try:
-                await self.route_waiting()
-            except Exception:
-                log.exception("receiving: %s is stored and waits to be routed", text.sid)
+                await self.route_waiting(ROUTED_WHILE_ANSWERING)
+            except Unavailable:
+                log.warning("receiving: %s is stored and waits to be routed", text.sid)
 
-    async def route_waiting(self) -> int:
-        """Routes what is stored and not routed yet, in the order of arrival; how many were routed."""
+    async def route_waiting(self, at_most: int = ROUTED_AT_ONCE) -> int:
+        """Routes what is stored and not routed yet, in the order of arrival; how many were routed.
+
+        One that cannot be routed is put off and, after some tries, left aside with its problem noted; it holds up
+        nobody but, until then, later texts from the same phone.
+        """
         routed = 0
-        while routed < ROUTED_AT_ONCE and await self._route_next():
-            routed += 1
+        for _ in range(at_most):
+            if (outcome := await self._route_next()) is None:
+                break
+            routed += outcome
         return routed
 
+    async def stored(self, sids: Collection[str]) -> set[str]:
+        """Which of these texts have come already."""
+        query = select(col(InboundRequest.sid)).where(col(InboundRequest.sid).in_(sids))
+        async with self._db.reading() as session:
+            return set(await session.scalars(query))
+
     async def _store(self, text: InboundText) -> bool:
-        row = insert(InboundRequest).values(sid=text.sid, form=_form(text), received_at=utc_now(), problem="")
+        now = utc_now()
+        row = insert(InboundRequest).values(
+            sid=text.sid,
+            sender=text.sender,
+            form=_form(text),
+            received_at=now,
+            problem="",
+            attempts=0,
+            next_attempt_at=now,
+        )
         async with self._db.transaction() as session:
             stored = await session.execute(row.on_conflict_do_nothing().returning(col(InboundRequest.id)))
             return stored.scalar_one_or_none() is not None
 
-    async def _route_next(self) -> bool:
-        next_one = (
-            select(InboundRequest)
-            .where(col(InboundRequest.routed_at).is_(None))
-            .order_by(col(InboundRequest.received_at), col(InboundRequest.id))
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
+    async def _route_next(self) -> bool | None:
+        """None when nothing waits; False when the next one could not be routed and was put off."""
+        taken: list[int] = []
+        try:
+            async with self._db.transaction() as session:
+                request = await session.scalar(_next_waiting())
+                if request is None:
+                    return None
+                taken.append(request.id)
+                await _settle(session, request)
+        except Unavailable:
+            raise
+        except Exception as error:
+            if not taken:
+                raise
+            log.exception("receiving: request %s could not be routed", taken[0])
+            await self._put_off(taken[0], type(error).__name__)
+            return False
+        return True
+
+    async def _put_off(self, request_id: int, problem: str) -> None:
         async with self._db.transaction() as session:
-            request = await session.scalar(next_one)
-            if request is None:
-                return False
-            message = await _route(session, _text(request.form))
-            request.routed_at = utc_now()
-            request.message_id = message.id if message else None
-            request.problem = "" if message else "not a number of ours"
-            return True
+            request = await session.get_one(InboundRequest, request_id, with_for_update=True)
+            request.attempts += 1
+            request.problem = problem
+            request.next_attempt_at = utc_now() + timedelta(seconds=2**request.attempts)
+            if request.attempts >= MOST_TRIES:
+                log.error("receiving: request %s is left aside", request_id)
 
 
-async def _route(session: AsyncSession, text: InboundText) -> Message | None:
+def _next_waiting() -> Select[InboundRequest]:
+    """The oldest that is due and behind no other from the same phone: STOP and START keep their order."""
+    earlier = aliased(InboundRequest)
+    waits_behind = exists().where(
+        col(earlier.routed_at).is_(None),
+        col(earlier.attempts) < MOST_TRIES,
+        col(earlier.sender) == col(InboundRequest.sender),
+        col(earlier.id) < col(InboundRequest.id),
+    )
+    return (
+        select(InboundRequest)
+        .where(
+            col(InboundRequest.routed_at).is_(None),
+            col(InboundRequest.attempts) < MOST_TRIES,
+            col(InboundRequest.next_attempt_at) <= utc_now(),
+            ~waits_behind,
+        )
+        .order_by(col(InboundRequest.id))
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+
+
+async def _settle(session: AsyncSession, request: InboundRequest) -> None:
+    message = await _routed(session, _text(request.form))
+    request.routed_at = utc_now()
+    request.message_id = message.id if message else None
+    request.problem = "" if message else NOT_OURS
+
+
+async def _routed(session: AsyncSession, text: InboundText) -> Message | None:
     """By our number's owner: a person's own inbox, or the school's, where unknown senders are shown as such."""
     number = await session.scalar(select(Number).where(col(Number.e164) == text.recipient))
     if number is None:
@@ -86,31 +156,35 @@ async def _route(session: AsyncSession, text: InboundText) -> Message | None:
         return None
     if found := await session.scalar(select(Message).where(col(Message.sid) == text.sid)):
         return found
-    phone = await _phone(session, text.sender)
-    inbox = await _inbox_of(session, number)
-    thread_id = await thread_between(session, inbox.id, phone.id)
-    thread = (await session.scalars(select(Thread).where(col(Thread.id) == thread_id).with_for_update())).one()
+    thread = await _thread(session, number, text.sender)
     message = _message(thread, number, text)
     session.add(message)
     await session.flush()
-    await _show_in_thread(session, thread, message)
-    await _hear_consent(session, thread, number, message, text)
-    await announce(session, Change(ChangeKind.MESSAGE, inbox.id, thread.id, message.id))
+    _show_in_thread(thread, message)
+    await _hear_consent(session, thread, message, text)
+    await announce(session, Change(ChangeKind.MESSAGE, thread.inbox_id, thread.id, message.id))
     return message
+
+
+async def _thread(session: AsyncSession, number: Number, sender: str) -> Thread:
+    """Under the family phone's lock."""
+    phone = await _phone(session, sender)
+    thread_id = await thread_between(session, await _inbox_of(session, number), phone.id)
+    return await session.get_one(Thread, thread_id)
 
 
 async def _phone(session: AsyncSession, e164: str) -> FamilyPhone:
     await session.execute(insert(FamilyPhone).values(e164=e164, language="en").on_conflict_do_nothing())
-    query = select(FamilyPhone).where(col(FamilyPhone.e164) == e164).with_for_update()
-    return (await session.scalars(query)).one()
+    query = select(FamilyPhone).where(col(FamilyPhone.e164) == e164)
+    return (await session.scalars(query.with_for_update(key_share=True))).one()
 
 
-async def _inbox_of(session: AsyncSession, number: Number) -> Inbox:
+async def _inbox_of(session: AsyncSession, number: Number) -> int:
     if number.staff_id is not None:
-        return await personal_inbox(session, number.staff_id)
+        return (await personal_inbox(session, number.staff_id)).id
     made = insert(Inbox).values(kind=InboxKind.SCHOOL, school_id=number.school_id)
     await session.execute(made.on_conflict_do_nothing())
-    return (await session.scalars(select(Inbox).where(col(Inbox.school_id) == number.school_id))).one()
+    return (await session.scalars(select(col(Inbox.id)).where(col(Inbox.school_id) == number.school_id))).one()
 
 
 def _message(thread: Thread, number: Number, text: InboundText) -> Message:
@@ -130,29 +204,22 @@ def _message(thread: Thread, number: Number, text: InboundText) -> Message:
     )
 
 
-async def _show_in_thread(session: AsyncSession, thread: Thread, message: Message) -> None:
+def _show_in_thread(thread: Thread, message: Message) -> None:
     """The newest text is what the list shows; one that was found late counts as unread and changes no more."""
-    values: dict = {"inbound_count": col(Thread.inbound_count) + 1}
-    if thread.last_at is None or message.created_at >= thread.last_at:
-        values |= {
-            "last_at": message.created_at,
-            "last_message_id": message.id,
-            "last_direction": Direction.IN,
-            "last_author_id": None,
-            "preview": composing.preview(message.body) or "Picture",
-        }
-    await session.execute(update(Thread).where(col(Thread.id) == thread.id).values(**values))
+    thread.inbound_count += 1
+    if thread.last_at is not None and message.created_at < thread.last_at:
+        return
+    thread.last_at, thread.last_message_id = message.created_at, message.id
+    thread.last_direction, thread.last_author_id = Direction.IN, None
+    thread.preview = composing.preview(message.body) or (PICTURE if message.media else NO_WORDS)
 
 
-async def _hear_consent(
-    session: AsyncSession, thread: Thread, number: Number, message: Message, text: InboundText
-) -> None:
-    reading = _reading(text)
-    if reading.verdict is Verdict.STOP_CERTAIN:
-        await consent.opt_out(session, thread, number.id, ConsentSource.FAMILY, message.id)
-    elif reading.verdict is Verdict.START:
-        schools = await schools_of(session, thread.phone_id)
-        await consent.opt_in(session, thread, number.id, schools, message.id)
+async def _hear_consent(session: AsyncSession, thread: Thread, message: Message, text: InboundText) -> None:
+    verdict, at = _reading(text).verdict, text.received_at
+    if verdict is Verdict.STOP_CERTAIN:
+        await consent.opt_out(session, thread, message.number_id, ConsentSource.FAMILY, message.id, at)
+    elif verdict is Verdict.START:
+        await consent.opt_in(session, thread, message.number_id, message.id, at)
 
 
 def _reading(text: InboundText) -> Reading:
@@ -160,11 +227,14 @@ def _reading(text: InboundText) -> Reading:
     return Reading(text.opt_out_type, carrier_handles=True) if text.opt_out_type else read_consent(text.body)
 
 
-def _form(text: InboundText) -> dict:
-    return asdict(text) | {"raw": dict(text.raw), "received_at": text.received_at.isoformat()}
+def _form(text: InboundText) -> dict[str, Any]:
+    """As JSON can hold it: half a surrogate pair, which no database can, becomes a question mark."""
+    whole = text.body.encode(errors="replace").decode()
+    kept = {"raw": dict(text.raw), "body": whole, "received_at": text.received_at.isoformat()}
+    return asdict(replace(text, raw={})) | kept
 
 
-def _text(form: dict) -> InboundText:
+def _text(form: dict[str, Any]) -> InboundText:
     return InboundText(
         **form
         | {

@@ -7,7 +7,8 @@ from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, and_, delete, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -19,9 +20,8 @@ from tp_inbox.domain.eligibility import may_text_student
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound, Refusal
 from tp_inbox.services import actors, consent
 from tp_inbox.services.inboxes import message_row, status_of
-from tp_inbox.services.numbers import number_of
+from tp_inbox.services.numbers import number_of, owned_by, stopped
 from tp_inbox.services.views import LengthView, MessageRow
-from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
 from tp_inbox.storage.queries.families import people_at, schools_of
@@ -32,6 +32,21 @@ from tp_inbox.storage.tables.messages import Direction
 MISSED_ONE = (
     "{name} has written to this family since you last looked. Read it above, then send yours if it is still right."
 )
+
+
+SENT_ELSEWHERE = "This text was sent in another conversation already."
+NOT_THE_AUTHOR = "Only the person who wrote this text can send it again."
+NOT_RETRYABLE = "This text cannot be sent again as it is."
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """Who writes where, as it stands under the family phone's lock."""
+
+    actor: Actor
+    thread: Thread
+    inbox: InboxRef
+    phone: FamilyPhone
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +71,29 @@ class Sending:
         ``seen`` is the newest message id that was on the sender's screen. Raises a Refusal, and then
         nothing was written.
         """
-        async with self._db.transaction() as session:
-            actor = await actors.as_of_now(session, actor)
-            thread, inbox = await own_thread(session, actor, thread_id, lock=True)
-            message = await _sent_before(session, actor, thread, key)
-            if message is None:
-                await _refuse_if_one_was_missed(session, actor, thread, seen)
-                message = await self._queue(session, actor, thread, inbox, written, key)
-            return message_row(message, actor.name)
+        try:
+            async with self._db.transaction() as session:
+                writing = await _writing(session, actor, thread_id)
+                message = await _sent_before(session, writing, key)
+                if message is None:
+                    await _refuse_if_one_was_missed(session, writing, seen)
+                    message = await self._queue(session, writing, written, key)
+                return message_row(message, writing.actor.name)
+        except IntegrityError as error:  # the same key in two conversations at the same moment
+            raise Invalid(SENT_ELSEWHERE) from error
 
     async def retry(self, actor: Actor, message_id: int) -> MessageRow:
         """Sends a failed text once more, as a new one, by the same rules; a second click finds nothing to retry."""
         async with self._db.transaction() as session:
-            actor = await actors.as_of_now(session, actor)
-            failed = await _failed_message(session, actor, message_id)
-            thread, inbox = await own_thread(session, actor, failed.thread_id, lock=True)
+            failed = await session.get(Message, message_id, with_for_update=True)
+            if failed is None:
+                raise NotFound
+            writing = await _writing(session, actor, failed.thread_id)
+            _require_retryable(writing.actor, failed)
             failed.retried = True
-            message = await self._queue(session, actor, thread, inbox, failed.written, None)
-            await announce(session, Change(ChangeKind.STATUS, inbox.id, thread.id, failed.id))
-            return message_row(message, actor.name)
+            message = await self._queue(session, writing, failed.written, None)
+            await announce(session, Change(ChangeKind.STATUS, failed.inbox_id, failed.thread_id, failed.id))
+            return message_row(message, writing.actor.name)
 
     async def measure(self, actor: Actor, thread_id: int, written: str) -> LengthView:
         """What the text would cost as it would be sent, with all that is added to it."""
@@ -83,52 +102,70 @@ class Sending:
             wording = await wording_of(session, actor, thread, inbox)
         return length_of(wording, written)
 
-    async def _queue(
-        self, session: AsyncSession, actor: Actor, thread: Thread, inbox: InboxRef, written: str, key: UUID | None
-    ) -> Message:
-        phone = await consent.lock_phone(session, thread.phone_id)
+    async def _queue(self, session: AsyncSession, writing: Writing, written: str, key: UUID | None) -> Message:
+        actor, thread, inbox = writing.actor, writing.thread, writing.inbox
         if refusal := await refusal_now(session, actor, thread, inbox):
             raise refusal
         number = await number_of(session, inbox, self._cap)
         wording = await wording_of(session, actor, thread, inbox)
-        message = _message(actor, thread, number, phone, wording, written, key)
+        message = _message(writing, number, wording, written, key)
         session.add(message)
         await session.flush()
-        await _show_in_thread(session, thread, message, introduced=wording.introduction is not None)
-        await session.execute(
-            delete(Draft).where(col(Draft.staff_id) == actor.staff_id, col(Draft.thread_id) == thread.id)
-        )
+        _show_in_thread(thread, message, introduced=wording.introduction is not None)
+        await session.execute(delete(Draft).where(_draft_in(actor, thread)))
         await announce(session, Change(ChangeKind.MESSAGE, inbox.id, thread.id, message.id))
         return message
 
 
+async def _writing(session: AsyncSession, actor: Actor, thread_id: int) -> Writing:
+    """Takes the family phone's lock first, so that all that is asked afterwards holds until the text is written."""
+    phone = await consent.lock_phone_of(session, thread_id)
+    if phone is None:
+        raise NotFound
+    actor = await actors.as_of_now(session, actor)
+    thread, inbox = await own_thread(session, actor, thread_id)
+    return Writing(actor, thread, inbox, phone)
+
+
 async def refusal_now(session: AsyncSession, actor: Actor, thread: Thread, inbox: InboxRef) -> Refusal | None:
-    """Why nothing can be sent in this thread now: access, age, consent. The composer closes with the same words."""
+    """Why nothing can be sent in this thread now: access, age, consent, our number.
+
+    The composer closes with the same words.
+    """
     schools = await schools_of(session, thread.phone_id)
     if refusal := access.refusal_to_send(actor, inbox, schools):
         return refusal
     if sentence := await _too_young(session, thread.phone_id):
         return NotAllowed(sentence)
-    number_id = await session.scalar(
-        select(col(Number.id)).where(
-            col(Number.staff_id) == inbox.staff_id
-            if inbox.kind is InboxKind.PERSONAL
-            else col(Number.school_id) == inbox.school_id
-        )
-    )
-    opt_out = await consent.opt_out_of(session, thread.phone_id, number_id, schools)
-    return NotAllowed(await _why_closed(session, opt_out)) if opt_out else None
+    number = await session.scalar(owned_by(inbox))
+    if opt_out := await consent.opt_out_of(session, thread.phone_id, inbox.id, number.id if number else None):
+        return NotAllowed(await _why_closed(session, opt_out))
+    return stopped(number) if number else None
 
 
 async def wording_of(session: AsyncSession, actor: Actor, thread: Thread, inbox: InboxRef) -> Wording:
+    """What goes with a text that this person writes there now."""
     if inbox.kind is InboxKind.SCHOOL:
-        school = await session.get_one(School, inbox.school_id)
-        return Wording(None if thread.introduced_at else composing.introduction_for_school(school.name), None)
+        return Wording(None if thread.introduced_at else await _introduction_of_school(session, inbox), None)
     person = await session.get_one(Staff, actor.staff_id)
-    if thread.introduced_at:
-        return Wording(None, person.signature or None)
-    school_name = await _school_written_for(session, actor, thread.phone_id)
-    return Wording(composing.introduction_for(person.name, person.title or None, school_name), person.signature or None)
+    introduction = None if thread.introduced_at else await _introduction_of(session, actor, person, thread.phone_id)
+    return Wording(introduction, person.signature or None)
+
+
+async def _introduction_of_school(session: AsyncSession, inbox: InboxRef) -> str:
+    return composing.introduction_for_school((await session.get_one(School, inbox.school_id)).name)
+
+
+async def _introduction_of(session: AsyncSession, actor: Actor, person: Staff, phone_id: int) -> str:
+    school = await _school_written_for(session, actor, phone_id)
+    return composing.introduction_for(person.name, person.title or None, school)
+
+
+async def _school_written_for(session: AsyncSession, actor: Actor, phone_id: int) -> str:
+    """For which of their schools a person writes to this family: the first by name that both share."""
+    shared = actor.schools_with(Permission.PERSONAL_MESSAGES) & await schools_of(session, phone_id)
+    names = select(col(School.name)).where(col(School.id).in_(shared)).order_by(col(School.name))
+    return await session.scalar(names.limit(1)) or "school"
 
 
 def length_of(wording: Wording, written: str) -> LengthView:
@@ -150,72 +187,63 @@ async def _why_closed(session: AsyncSession, opt_out: ConsentEvent) -> str:
     return opt_out_sentence(opt_out, zone, datetime.now(zone).date())
 
 
-async def today_in(session: AsyncSession, school_id: int) -> date:
-    """The day where the school is."""
-    school = await session.get_one(School, school_id)
-    return datetime.now(ZoneInfo(school.time_zone)).date()
-
-
 async def _too_young(session: AsyncSession, phone_id: int) -> str | None:
     """A phone that only students read is texted only when each of them may be."""
     people = (await people_at(session, [phone_id])).get(phone_id, [])
     if any(not p.is_student for p in people):
         return None
-    for person in people:
-        pupil = person.pupils[0]
-        if ineligible := may_text_student(pupil.birth_date, await today_in(session, pupil.school_id)):
+    for pupil in (pupil for person in people for pupil in person.pupils):
+        if ineligible := may_text_student(pupil.birth_date, await _today_in(session, pupil.school_id)):
             return ineligible.sentence
     return None
 
 
-async def _sent_before(session: AsyncSession, actor: Actor, thread: Thread, key: UUID) -> Message | None:
-    message = await session.scalar(
-        select(Message).where(col(Message.author_id) == actor.staff_id, col(Message.client_key) == key)
-    )
-    if message is not None and message.thread_id != thread.id:
-        raise Invalid("This text was sent in another conversation already.")
+async def _today_in(session: AsyncSession, school_id: int) -> date:
+    """The day where the school is."""
+    school = await session.get_one(School, school_id)
+    return datetime.now(ZoneInfo(school.time_zone)).date()
+
+
+async def _sent_before(session: AsyncSession, writing: Writing, key: UUID) -> Message | None:
+    same = select(Message).where(col(Message.author_id) == writing.actor.staff_id, col(Message.client_key) == key)
+    message = await session.scalar(same)
+    if message is not None and message.thread_id != writing.thread.id:
+        raise Invalid(SENT_ELSEWHERE)
     return message
 
 
-async def _refuse_if_one_was_missed(session: AsyncSession, actor: Actor, thread: Thread, seen: int) -> None:
+async def _refuse_if_one_was_missed(session: AsyncSession, writing: Writing, seen: int) -> None:
     """A colleague's text that was not on the screen refuses the send; a family's new text refuses nothing."""
-    missed = await session.scalar(
+    missed = (
         select(col(Staff.name))
         .join(Message, col(Message.author_id) == col(Staff.id))
         .where(
-            col(Message.thread_id) == thread.id,
-            col(Message.direction) == Direction.OUT,
-            col(Message.author_id) != actor.staff_id,
+            col(Message.thread_id) == writing.thread.id,
+            col(Message.author_id) != writing.actor.staff_id,
             col(Message.id) > seen,
         )
-        .limit(1)
     )
-    if missed:
-        raise Invalid(MISSED_ONE.format(name=missed))
+    if name := await session.scalar(missed.order_by(col(Message.id).desc()).limit(1)):
+        raise Invalid(MISSED_ONE.format(name=name))
 
 
-async def _failed_message(session: AsyncSession, actor: Actor, message_id: int) -> Message:
-    message = await session.get(Message, message_id, with_for_update=True)
-    if message is None:
-        raise NotFound
-    await own_thread(session, actor, message.thread_id)
+def _require_retryable(actor: Actor, message: Message) -> None:
+    if message.direction is Direction.OUT and message.author_id != actor.staff_id:
+        raise NotAllowed(NOT_THE_AUTHOR)
     if not status_of(message).may_retry:
-        raise Invalid("This text cannot be sent again as it is.")
-    return message
+        raise Invalid(NOT_RETRYABLE)
 
 
-def _message(
-    actor: Actor, thread: Thread, number: Number, phone: FamilyPhone, wording: Wording, written: str, key: UUID | None
-) -> Message:
+def _message(writing: Writing, number: Number, wording: Wording, written: str, key: UUID | None) -> Message:
     body = wording.compose(written)
     return Message(
-        thread_id=thread.id,
-        inbox_id=thread.inbox_id,
+        thread_id=writing.thread.id,
+        inbox_id=writing.thread.inbox_id,
         direction=Direction.OUT,
-        author_id=actor.staff_id,
+        author_id=writing.actor.staff_id,
         number_id=number.id,
         sender=number.e164 if number.sid else None,
-        recipient=phone.e164,
+        recipient=writing.phone.e164,
         written=composing.clean_body(written),
         body=body,
         segments=segments.count(body).segments,
@@ -224,25 +252,13 @@ def _message(
     )
 
 
-async def _show_in_thread(session: AsyncSession, thread: Thread, message: Message, *, introduced: bool) -> None:
-    values: dict = {
-        "last_at": message.created_at,
-        "last_message_id": message.id,
-        "last_direction": Direction.OUT,
-        "last_author_id": message.author_id,
-        "preview": composing.preview(message.written),
-    }
+def _show_in_thread(thread: Thread, message: Message, *, introduced: bool) -> None:
+    thread.last_at, thread.last_message_id = message.created_at, message.id
+    thread.last_direction, thread.last_author_id = Direction.OUT, message.author_id
+    thread.preview = composing.preview(message.written)
     if introduced:
-        values["introduced_at"] = utc_now()
-    await session.execute(update(Thread).where(col(Thread.id) == thread.id).values(**values))
+        thread.introduced_at = message.created_at
 
 
-async def _school_written_for(session: AsyncSession, actor: Actor, phone_id: int) -> str:
-    """For which of their schools a person writes to this family: the first by name that both share."""
-    shared = actor.schools_with(Permission.PERSONAL_MESSAGES) & await schools_of(session, phone_id)
-    name = await session.scalar(
-        select(col(School.name)).where(col(School.id).in_(shared)).order_by(col(School.name)).limit(1)
-    )
-    return name or "school"
-
-
+def _draft_in(actor: Actor, thread: Thread) -> ColumnElement[bool]:
+    return and_(col(Draft.staff_id) == actor.staff_id, col(Draft.thread_id) == thread.id)

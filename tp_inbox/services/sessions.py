@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import ColumnElement, Row, Select, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -62,7 +62,13 @@ class Sessions:
         right = await passwords.verify(password, person.password_hash if person else None)
         if not (person and right and person.active):
             raise Invalid(WRONG)
-        return await self._open(person, password, account, address, browser)
+        renewed = await _renewed(person, password)
+        async with self._db.transaction() as session:
+            await _require_unchanged(session, person)
+            await session.execute(delete(SignInFailure).where(col(SignInFailure.account) == account))
+            if renewed:
+                await session.execute(update(Staff).where(col(Staff.id) == person.id).values(password_hash=renewed))
+            return self._open(session, person, address, browser)
 
     async def look_up(self, token: str, *, own_act: bool) -> SignedIn | None:
         """None when the session is unknown, ended, or too old. ``own_act``: the person did something now."""
@@ -72,7 +78,7 @@ class Sessions:
                 return None
             found = _signed_in(rows)[0]
             if own_act and rows[0].used_at < utc_now() - TOUCH_EVERY:
-                await self._touch(session, found.session_id)
+                await _touch(session, found.session_id)
             return found
 
     async def resolve(self, session_ids: Collection[int]) -> dict[int, Actor]:
@@ -93,7 +99,7 @@ class Sessions:
         async with self._db.transaction() as session:
             await session.execute(delete(SignInFailure).where(col(SignInFailure.at) < utc_now() - timedelta(days=1)))
 
-    def _living(self):
+    def _living(self) -> Select:
         now = utc_now()
         return (
             actors.GRANTS.add_columns(col(Session.id).label("session_id"), col(Session.used_at))
@@ -114,33 +120,43 @@ class Sessions:
             await _refuse_if_too_many(session, account, address)
             session.add(SignInFailure(account=account, address=address))
 
-    async def _open(self, person: Staff, password: str, account: bytes, address: str, browser: str) -> str:
+    def _open(self, session: AsyncSession, person: Staff, address: str, browser: str) -> str:
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        renewed = await passwords.hash_password(password) if passwords.is_outdated(person.password_hash or "") else None
-        async with self._db.transaction() as session:
-            await session.execute(delete(SignInFailure).where(col(SignInFailure.account) == account))
-            if renewed:
-                await session.execute(update(Staff).where(col(Staff.id) == person.id).values(password_hash=renewed))
-            session.add(
-                Session(
-                    token_digest=_digest(token),
-                    staff_id=person.id,
-                    expires_at=utc_now() + self.absolute,
-                    address=address,
-                    browser=browser[:200],
-                )
+        session.add(
+            Session(
+                token_digest=_digest(token),
+                staff_id=person.id,
+                expires_at=utc_now() + self.absolute,
+                address=address,
+                browser=browser[:200],
             )
+        )
         return token
 
-    async def _touch(self, session: AsyncSession, session_id: int) -> None:
-        await session.execute(update(Session).where(col(Session.id) == session_id).values(used_at=utc_now()))
+
+async def _renewed(person: Staff, password: str) -> str | None:
+    """A hash by today's rules, when the one on file was made by older ones."""
+    return await passwords.hash_password(password) if passwords.is_outdated(person.password_hash or "") else None
+
+
+async def _require_unchanged(session: AsyncSession, person: Staff) -> None:
+    """Nobody comes in on a password that was reset, or an account that was disabled, while it was being checked."""
+    same = select(col(Staff.id)).where(
+        col(Staff.id) == person.id, col(Staff.active), col(Staff.password_hash) == person.password_hash
+    )
+    if await session.scalar(same.with_for_update()) is None:
+        raise Invalid(WRONG)
+
+
+async def _touch(session: AsyncSession, session_id: int) -> None:
+    await session.execute(update(Session).where(col(Session.id) == session_id).values(used_at=utc_now()))
 
 
 async def end_sessions_of(session: AsyncSession, staff_id: int) -> None:
     await _end(session, col(Session.staff_id) == staff_id)
 
 
-async def _end(session: AsyncSession, which) -> None:
+async def _end(session: AsyncSession, which: ColumnElement[bool]) -> None:
     ended = await session.execute(
         update(Session)
         .where(which, col(Session.ended_at).is_(None))
@@ -152,21 +168,20 @@ async def _end(session: AsyncSession, which) -> None:
 
 
 async def _refuse_if_too_many(session: AsyncSession, account: bytes, address: str) -> None:
-    since = utc_now() - WINDOW
-    count, last = (
-        await session.execute(
-            select(func.count(), func.max(SignInFailure.at)).where(
-                col(SignInFailure.account) == account, col(SignInFailure.at) > since
-            )
-        )
-    ).one()
+    count, last, _ = await _failures(session, col(SignInFailure.account) == account)
     if (wait := _wait(count, last)) > timedelta():
         raise TooMany(wait)
-    from_there = await session.scalar(
-        select(func.count()).where(col(SignInFailure.address) == address, col(SignInFailure.at) > since)
-    )
-    if (from_there or 0) >= FAILURES_OF_AN_ADDRESS:
-        raise TooMany(WINDOW)
+    from_there, _, first = await _failures(session, col(SignInFailure.address) == address)
+    if from_there >= FAILURES_OF_AN_ADDRESS and first is not None:
+        raise TooMany(first + WINDOW - utc_now())
+
+
+async def _failures(session: AsyncSession, whose: ColumnElement[bool]) -> tuple[int, datetime | None, datetime | None]:
+    """How many within the window, the last one, and the first."""
+    at = col(SignInFailure.at)
+    recent = select(func.count(), func.max(at), func.min(at)).where(whose, at > utc_now() - WINDOW)
+    count, last, first = (await session.execute(recent)).one()
+    return count, last, first
 
 
 def _wait(count: int, last: datetime | None) -> timedelta:
@@ -177,14 +192,15 @@ def _wait(count: int, last: datetime | None) -> timedelta:
     return due - utc_now()
 
 
-def _signed_in(rows) -> list[SignedIn]:
+def _signed_in(rows: Sequence[Row]) -> list[SignedIn]:
     people = actors.group(row[:5] for row in rows)
     owners = {row.session_id: row.id for row in rows}
     return [SignedIn(session_id, people[staff_id]) for session_id, staff_id in owners.items()]
 
 
 def _normal(email: str) -> str:
-    return email.strip().lower()[:254]
+    """Small letters; what no address holds and no column takes is left out."""
+    return "".join(filter(str.isprintable, email)).strip().lower()[:254]
 
 
 def _account(email: str) -> bytes:
@@ -192,4 +208,4 @@ def _account(email: str) -> bytes:
 
 
 def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+    return hashlib.sha256(token.encode(errors="replace")).digest()

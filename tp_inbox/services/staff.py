@@ -79,6 +79,8 @@ async def assign(session: AsyncSession, staff_id: int, role_name: str, school_na
     if role is None:
         names = ", ".join(await session.scalars(select(col(Role.name)).order_by(col(Role.name))))
         raise Invalid(f"There is no role of that name. There are: {names}.")
+    if role.level is Level.DISTRICT and school_name:
+        raise Invalid("This role is held at the district, not at one school.")
     school_id = await _school_id(session, school_name) if role.level is Level.SCHOOL else None
     session.add(Assignment(staff_id=staff_id, role_id=role.id, school_id=school_id))
     await announce(session, Change(ChangeKind.ACCESS, staff=staff_id))

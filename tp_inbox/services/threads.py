@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -12,7 +13,7 @@ from sqlmodel import col
 from tp_inbox.domain import access
 from tp_inbox.domain.access import Actor, InboxKind, InboxRef
 from tp_inbox.domain.composing import MAX_BODY
-from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound
+from tp_inbox.domain.errors import Invalid, NotAllowed
 from tp_inbox.domain.languages import language
 from tp_inbox.domain.phone import display_phone
 from tp_inbox.services import actors, people
@@ -22,7 +23,7 @@ from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.queries.families import Reached, people_at, schools_of
 from tp_inbox.storage.queries.scope import inbox_ref, own_thread, readable_inboxes
-from tp_inbox.storage.tables import Draft, FamilyPhone, Inbox, School, Thread
+from tp_inbox.storage.tables import Draft, FamilyPhone, Inbox, Message, School, Thread
 
 AUDIENCE_PERSONAL = "Only you see the answer."
 AUDIENCE_SCHOOL = "Everyone with access to {school}’s inbox sees the answer."
@@ -41,7 +42,7 @@ class Threads:
             schools = await schools_of(session, phone.id)
             names = await _school_names(session, schools | ({inbox.school_id} if inbox.school_id else set()))
             refusal = await refusal_now(session, actor, thread, inbox)
-            senders = await _choices(session, actor, schools, inbox)
+            senders = await _choices(session, actor, phone.id, inbox)
         return _head(thread, inbox, phone, reached, schools, names, refusal.sentence if refusal else "", senders)
 
     async def open(self, actor: Actor, phone_id: int, inbox_id: int | None = None) -> tuple[int, str]:
@@ -64,7 +65,7 @@ class Threads:
     async def senders(self, actor: Actor, phone_id: int) -> list[SenderChoice]:
         """From which inboxes the actor may write to that family."""
         async with self._db.reading() as session:
-            return await _choices(session, actor, await schools_of(session, phone_id), None)
+            return await _choices(session, actor, phone_id)
 
     async def draft(self, actor: Actor, thread_id: int) -> DraftView:
         """What was begun here; with a fresh key when nothing was."""
@@ -74,12 +75,13 @@ class Threads:
         return DraftView(str(draft.client_key), draft.written) if draft else DraftView(str(uuid4()), "")
 
     async def save_draft(self, actor: Actor, thread_id: int, key: UUID, written: str) -> None:
-        """Keeps what is being written; an empty draft is forgotten."""
+        """Keeps what is being written; a draft that is empty, or was sent a moment ago, is forgotten."""
         if len(written) > 2 * MAX_BODY:
             raise Invalid("This is much longer than a text can be.")
+        written = written.replace("\x00", "")
         async with self._db.transaction() as session:
             await own_thread(session, actor, thread_id)
-            if written.strip():
+            if written.strip() and not await _is_sent(session, actor, key):
                 await _keep(session, actor.staff_id, thread_id, key, written)
             else:
                 await _forget(session, actor.staff_id, thread_id)
@@ -94,19 +96,26 @@ async def thread_between(session: AsyncSession, inbox_id: int, phone_id: int) ->
 
 
 async def _choices(
-    session: AsyncSession, actor: Actor, schools: frozenset[int], chosen: InboxRef | None
+    session: AsyncSession, actor: Actor, phone_id: int, chosen: InboxRef | None = None
 ) -> list[SenderChoice]:
-    rows = (
-        await session.execute(
-            select(Inbox, col(School.name))
-            .outerjoin(School, col(School.id) == col(Inbox.school_id))
-            .where(readable_inboxes(actor))
-            .order_by(col(Inbox.kind), col(School.name))
-        )
-    ).all()
+    schools = await schools_of(session, phone_id)
+    query = (
+        select(Inbox, col(School.name))
+        .outerjoin(School, col(School.id) == col(Inbox.school_id))
+        .where(readable_inboxes(actor))
+        .order_by(col(Inbox.kind), col(School.name))
+    )
+    if not schools:
+        query = query.where(_was_written_to_from(phone_id))
+    rows = (await session.execute(query)).all()
     names = {inbox.id: name for inbox, name in rows}
     options = access.sender_options(actor, [inbox_ref(inbox) for inbox, _ in rows], schools)
     return [_choice(actor, i, names[i.id], chosen is not None and chosen.id == i.id) for i in options]
+
+
+def _was_written_to_from(phone_id: int) -> ColumnElement[bool]:
+    """Whom nobody knows is answered from the inbox that they wrote to, and from no other."""
+    return exists().where(col(Thread.inbox_id) == col(Inbox.id), col(Thread.phone_id) == phone_id)
 
 
 def _choice(actor: Actor, inbox: InboxRef, school: str | None, chosen: bool) -> SenderChoice:
@@ -116,22 +125,17 @@ def _choice(actor: Actor, inbox: InboxRef, school: str | None, chosen: bool) -> 
 
 
 async def _allowed_inbox(session: AsyncSession, actor: Actor, phone_id: int, inbox_id: int | None) -> InboxRef:
-    if await session.get(FamilyPhone, phone_id) is None:
-        raise NotFound
-    choices = await _choices(session, actor, await schools_of(session, phone_id), None)
-    if not choices:
+    allowed = [choice.inbox_id for choice in await _choices(session, actor, phone_id)]
+    if not allowed:
         raise NotAllowed(access.NOT_ATTACHED)
-    allowed = [c.inbox_id for c in choices]
     if inbox_id is not None and inbox_id not in allowed:
         raise NotAllowed("You cannot write to this family from there.")
     return inbox_ref(await session.get_one(Inbox, inbox_id or allowed[0]))
 
 
-async def _school_names(session: AsyncSession, ids: frozenset[int] | set[int]) -> dict[int, str]:
-    rows = await session.execute(
-        select(col(School.id), col(School.name)).where(or_(col(School.id).in_(ids))).order_by(col(School.name))
-    )
-    return {i: name for i, name in rows.all()}
+async def _school_names(session: AsyncSession, ids: Collection[int]) -> dict[int, str]:
+    rows = await session.scalars(select(School).where(col(School.id).in_(ids)).order_by(col(School.name)))
+    return {school.id: school.name for school in rows}
 
 
 def _head(
@@ -175,6 +179,11 @@ async def _keep(session: AsyncSession, staff_id: int, thread_id: int, key: UUID,
 
 async def _forget(session: AsyncSession, staff_id: int, thread_id: int) -> None:
     await session.execute(delete(Draft).where(col(Draft.staff_id) == staff_id, col(Draft.thread_id) == thread_id))
+
+
+async def _is_sent(session: AsyncSession, actor: Actor, key: UUID) -> bool:
+    sent = select(col(Message.id)).where(col(Message.author_id) == actor.staff_id, col(Message.client_key) == key)
+    return await session.scalar(sent) is not None
 
 
 async def _move_draft(session: AsyncSession, actor: Actor, source: int, target: int) -> None:

@@ -30,10 +30,10 @@ class Words(TypeDecorator[E], Generic[E]):
         super().__init__()
         self.words = words
 
-    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
+    def process_bind_param(self, value: Any, dialect: Any) -> str | None:  # noqa: ARG002 - SQLAlchemy hands it in
         return None if value is None else self.words(value).value
 
-    def process_result_value(self, value: Any, dialect: Any) -> E | None:
+    def process_result_value(self, value: Any, dialect: Any) -> E | None:  # noqa: ARG002
         return None if value is None else self.words(value)
 
 
@@ -48,6 +48,11 @@ def key() -> Any:
 def link(target: str, *, index: bool = False, unique: bool = False) -> Any:
     """A reference that must be there."""
     return Field(foreign_key=target, sa_type=BigInteger, index=index, unique=unique)
+
+
+def part_of_key(target: str, *, index: bool = False) -> Any:
+    """A reference that is half of the table's own key."""
+    return Field(primary_key=True, foreign_key=target, sa_type=BigInteger, index=index)
 
 
 def maybe(target: str, *, index: bool = False, unique: bool = False) -> Any:

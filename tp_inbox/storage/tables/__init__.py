@@ -2,7 +2,7 @@
 
 from tp_inbox.storage.tables.directory import Contact, FamilyPhone, Guardianship, Student
 from tp_inbox.storage.tables.district import District, School
-from tp_inbox.storage.tables.ledgers import ConsentEvent, DeliveryEvent, InboundRequest
+from tp_inbox.storage.tables.ledgers import ConsentEvent, DeliveryEvent, InboundRequest, Watermark
 from tp_inbox.storage.tables.messages import Draft, Inbox, Message, Number, ReadMarker, Thread
 from tp_inbox.storage.tables.roles import Assignment, Role
 from tp_inbox.storage.tables.staff import Session, SignInFailure, Staff
@@ -28,4 +28,5 @@ __all__ = [
     "Staff",
     "Student",
     "Thread",
+    "Watermark",
 ]

@@ -1,13 +1,21 @@
-"""Students, their families, and the phones at which they are reached."""
+"""Students, their families, and the phones at which they are reached.
+
+Names are looked for by ``plain(name)``, a function that the first migration makes: small letters without accents.
+"""
 
 from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import Index
+from sqlalchemy import Index, literal_column
 from sqlmodel import Field, SQLModel
 
-from tp_inbox.storage.base import key, link, maybe
+from tp_inbox.storage.base import key, link, maybe, part_of_key
+
+
+def _by_plain_name(index: str) -> Index:
+    plain = literal_column("plain(name)").label("plain_name")
+    return Index(index, plain, postgresql_using="gin", postgresql_ops={"plain_name": "gin_trgm_ops"})
 
 
 class FamilyPhone(SQLModel, table=True):
@@ -24,9 +32,7 @@ class FamilyPhone(SQLModel, table=True):
 
 
 class Student(SQLModel, table=True):
-    __table_args__ = (
-        Index("ix_student_name_trgm", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
-    )
+    __table_args__ = (_by_plain_name("ix_student_name_trgm"),)
 
     id: int = key()
     name: str
@@ -40,9 +46,7 @@ class Student(SQLModel, table=True):
 class Contact(SQLModel, table=True):
     """An adult of one or more students. Without a phone the contact is shown, and cannot be texted."""
 
-    __table_args__ = (
-        Index("ix_contact_name_trgm", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
-    )
+    __table_args__ = (_by_plain_name("ix_contact_name_trgm"),)
 
     id: int = key()
     name: str
@@ -52,8 +56,6 @@ class Contact(SQLModel, table=True):
 
 
 class Guardianship(SQLModel, table=True):
-    student_id: int = Field(primary_key=True, foreign_key="student.id")
-    contact_id: int = Field(primary_key=True, foreign_key="contact.id", index=True)
+    student_id: int = part_of_key("student.id")
+    contact_id: int = part_of_key("contact.id", index=True)
     relation: str = Field(default="", description="mother, grandfather, guardian")
-
-

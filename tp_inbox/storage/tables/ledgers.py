@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Index
+from sqlalchemy import Column, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -15,7 +15,10 @@ from tp_inbox.storage.base import key, link, maybe, moment, now, words
 
 
 class DeliveryEvent(SQLModel, table=True):
-    """One report about one text, kept even when it changes nothing. A repeated report is one row."""
+    """One report about one text, kept even when it changes nothing. A repeated report is one row.
+
+    ``state`` is missing when the carrier used a word that we do not know.
+    """
 
     __tablename__ = "delivery_event"
     __table_args__ = (
@@ -26,7 +29,7 @@ class DeliveryEvent(SQLModel, table=True):
     id: int = key()
     message_id: int | None = maybe("message.id")
     sid: str | None = None
-    state: DeliveryState = words(DeliveryState)
+    state: DeliveryState | None = words(DeliveryState, default=None, nullable=True)
     reason: FailureReason | None = words(FailureReason, default=None, nullable=True)
     code: str | None = None
     source: str = Field(description="handover, webhook, or poll")
@@ -52,15 +55,32 @@ class ConsentEvent(SQLModel, table=True):
 
 
 class InboundRequest(SQLModel, table=True):
-    """A webhook as it came, stored before anything is made of it. One row a SID."""
+    """A webhook as it came, stored before anything is made of it. One row a SID.
+
+    ``routed_at`` is missing while it waits, and for ever on one that could not be routed however often it was
+    tried: ``problem`` then says why.
+    """
 
     __tablename__ = "inbound_request"
-    __table_args__ = (Index(None, "received_at", postgresql_where="routed_at IS NULL"),)
+    __table_args__ = (
+        Index("ix_inbound_request_waiting", "id", postgresql_where=text("routed_at IS NULL")),
+        Index("ix_inbound_request_family", "sender", "id", postgresql_where=text("routed_at IS NULL")),
+    )
 
     id: int = key()
     sid: str = Field(unique=True)
+    sender: str = Field(description="the family's phone; their texts are routed one after the other")
     form: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     received_at: datetime = now()
     routed_at: datetime | None = moment()
     message_id: int | None = maybe("message.id")
     problem: str = Field(default="")
+    attempts: int = Field(default=0)
+    next_attempt_at: datetime = now()
+
+
+class Watermark(SQLModel, table=True):
+    """How far a job has come, so that one that was away for hours goes on where it was."""
+
+    name: str = Field(primary_key=True)
+    at: datetime = now()

@@ -11,7 +11,7 @@ from sqlmodel import Field, SQLModel
 
 from tp_inbox.domain.access import InboxKind
 from tp_inbox.domain.delivery import DeliveryState, FailureReason
-from tp_inbox.storage.base import key, link, maybe, moment, now, words
+from tp_inbox.storage.base import key, link, maybe, moment, now, part_of_key, words
 
 
 class NumberState(StrEnum):
@@ -81,7 +81,7 @@ class Thread(SQLModel, table=True):
     last_direction: Direction | None = words(Direction, default=None, nullable=True)
     last_author_id: int | None = maybe("staff.id")
     preview: str = Field(default="")
-    inbound_count: int = Field(default=0, description="texts the family sent; unread = this less what a reader has seen")
+    inbound_count: int = Field(default=0, description="texts of the family; unread is this less what was seen")
     introduced_at: datetime | None = moment()
 
 
@@ -97,9 +97,7 @@ class Message(SQLModel, table=True):
             "id",
             postgresql_where=text("state IN ('queued', 'submitting', 'unknown')"),
         ),
-        Index(
-            "ix_message_in_flight", "created_at", postgresql_where=text("state IN ('accepted', 'sending', 'sent')")
-        ),
+        Index("ix_message_in_flight", "created_at", postgresql_where=text("state IN ('accepted', 'sending', 'sent')")),
         Index("ix_message_hand_over", "recipient", "sender", "handed_over_at"),
     )
 
@@ -131,8 +129,8 @@ class Message(SQLModel, table=True):
 class ReadMarker(SQLModel, table=True):
     __tablename__ = "read_marker"
 
-    staff_id: int = Field(primary_key=True, foreign_key="staff.id")
-    thread_id: int = Field(primary_key=True, foreign_key="thread.id")
+    staff_id: int = part_of_key("staff.id")
+    thread_id: int = part_of_key("thread.id")
     seen: int = Field(default=0, description="of the thread's inbound_count")
     at: datetime = now()
 
@@ -140,8 +138,8 @@ class ReadMarker(SQLModel, table=True):
 class Draft(SQLModel, table=True):
     """What a person has begun to write in a thread. Its key becomes the message's."""
 
-    staff_id: int = Field(primary_key=True, foreign_key="staff.id")
-    thread_id: int = Field(primary_key=True, foreign_key="thread.id")
+    staff_id: int = part_of_key("staff.id")
+    thread_id: int = part_of_key("thread.id")
     client_key: UUID
     written: str
     at: datetime = now()
