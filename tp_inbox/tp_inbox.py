@@ -142,6 +142,7 @@ app = rx.App(
     ],
 )
 internals.guard_sockets(app)
+del app.app_wraps[5, "Overlay"]  # Reflex's own notices of a lost connection; ours stands in the shell
 app.add_middleware(Gate(by_themselves=[ThreadState.mark_read]), index=0)
 app.register_lifespan_task(lifespan)
 pages.add_to(app)

@@ -19,7 +19,7 @@ function restore(el, anchor) {
   if (message) el.scrollTop += message.getBoundingClientRect().top - el.getBoundingClientRect().top - anchor.from;
 }
 
-export function Timeline({ thread, newest, oldest, onSeen, children }) {
+export function Timeline({ thread, newest, oldest, newer, onNewest, onSeen, children }) {
   const box = useRef(null);
   const was = useRef({ thread: null, newest: 0, atEnd: true, anchor: null });
   const seen = useRef(onSeen);
@@ -29,8 +29,13 @@ export function Timeline({ thread, newest, oldest, onSeen, children }) {
   seen.current = onSeen;
 
   const toEnd = () => { box.current.scrollTop = box.current.scrollHeight; };
+  const down = () => {
+    if (newer) was.current.atEnd = true; // the newest page comes in place of this one
+    if (newer) onNewest();
+    else toEnd();
+  };
   const tellSeen = () => {
-    if (newest && document.visibilityState === "visible" && was.current.atEnd) seen.current();
+    if (newest && !newer && document.visibilityState === "visible" && was.current.atEnd) seen.current();
   };
 
   useLayoutEffect(() => {
@@ -48,14 +53,14 @@ export function Timeline({ thread, newest, oldest, onSeen, children }) {
     if (came && !before.atEnd) setBelow(true);
     if (came) setSaid(incoming(el, newest));
     was.current = { thread, newest, atEnd: another || before.atEnd, anchor: anchorIn(el) };
-  }, [thread, newest, oldest]);
+  }, [thread, newest, oldest, newer]);
 
-  useEffect(() => { tellSeen(); }, [thread, newest]);
+  useEffect(() => { tellSeen(); }, [thread, newest, newer]);
 
   useEffect(() => {
     const el = box.current;
     const onScroll = () => {
-      const end = el.scrollHeight - el.scrollTop - el.clientHeight < NEAR_PX;
+      const end = !newer && el.scrollHeight - el.scrollTop - el.clientHeight < NEAR_PX;
       const arrived = end && !was.current.atEnd;
       was.current.atEnd = end;
       was.current.anchor = anchorIn(el);
@@ -77,7 +82,7 @@ export function Timeline({ thread, newest, oldest, onSeen, children }) {
       window.removeEventListener("tp-inbox:sent", onSent);
       document.removeEventListener("visibilitychange", onVisible);
     };
-  }, [thread, newest]);
+  }, [thread, newest, newer]);
 
   return (
     <div className="timeline-frame">
@@ -85,8 +90,8 @@ export function Timeline({ thread, newest, oldest, onSeen, children }) {
         <div className="timeline-inner">{children}</div>
       </div>
       <div className="visually-hidden" aria-live="polite">{said}</div>
-      {away && (
-        <button type="button" className={below ? "to-end new" : "to-end"} aria-label={below ? undefined : "To the newest message"} onClick={toEnd}>
+      {(away || newer) && (
+        <button type="button" className={below ? "to-end new" : "to-end"} aria-label={below ? undefined : "To the newest message"} onClick={down}>
           {below && "New message "}<span aria-hidden="true">↓</span>
         </button>
       )}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import reflex as rx
 from reflex_components_core.el.elements.base import BaseHTML
 from reflex_components_core.react_router.dom import ReactRouterLink
@@ -16,7 +18,7 @@ class NativeForm(BaseHTML):
     method: rx.Var[str]
 
 
-def link(*children, to: rx.Var[str] | str, **props) -> rx.Component:
+def link(*children: Any, to: rx.Var[str] | str, **props: Any) -> rx.Component:
     """A link inside the app, without loading the page again."""
     return ReactRouterLink.create(*children, to=to, **props)
 
@@ -29,15 +31,15 @@ class Anchor(BaseHTML):
     href: rx.Var[str]
 
 
-def avatar(initials: rx.Var[str] | str, hue: rx.Var[int] | int, **props) -> rx.Component:
-    return rx.el.span(initials, class_name="avatar", custom_attrs={"data-hue": hue, "aria-hidden": "true"}, **props)
+def avatar(initials: rx.Var[str] | str, hue: rx.Var[int] | int) -> rx.Component:
+    return rx.el.span(initials, class_name="avatar", custom_attrs={"data-hue": hue, "aria-hidden": "true"})
 
 
 def icon(name: str, size: int = 20) -> rx.Component:
     return rx.icon(name, size=size, custom_attrs={"aria-hidden": "true"})
 
 
-def icon_button(name: str, label: str, **props) -> rx.Component:
+def icon_button(name: str, label: str, **props: Any) -> rx.Component:
     return rx.el.button(icon(name), type="button", class_name="icon-button", aria_label=label, title=label, **props)
 
 
@@ -66,5 +68,17 @@ def skeleton(lines: int, class_name: str) -> rx.Component:
     return rx.el.div(
         *[rx.el.div(rx.el.span(), rx.el.div(rx.el.i(), rx.el.i()), class_name="skeleton-row") for _ in range(lines)],
         class_name=f"skeleton {class_name}",
+        aria_hidden="true",
+    )
+
+
+def on_its_way() -> rx.Component:
+    """Covers the thread that was open until the one that the address names is there, in the same shapes."""
+    shapes = [rx.el.i(class_name=f"shape {side}") for side in ("in", "in wide", "out", "in", "out wide", "out")]
+    return rx.el.div(
+        rx.el.div(rx.el.span(), rx.el.div(rx.el.i(), rx.el.i()), class_name="skeleton-row"),
+        rx.el.div(*shapes, class_name="shapes"),
+        rx.el.div(class_name="skeleton-composer"),
+        class_name="skeleton cover",
         aria_hidden="true",
     )

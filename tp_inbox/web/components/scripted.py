@@ -44,6 +44,7 @@ class Composer(rx.Component):
     named: rx.Var[bool]
     refused: rx.Var[str]
     refused_key: rx.Var[str]
+    refusals: rx.Var[int]
     offline: rx.Var[bool]
     label: rx.Var[str]
 
@@ -52,7 +53,11 @@ class Composer(rx.Component):
 
 
 class Timeline(rx.Component):
-    """The scrolling part of a thread; ``on_seen`` comes when its end is on a visible screen."""
+    """The scrolling part of a thread.
+
+    ``on_seen`` comes when its end is on a visible screen, ``on_newest`` when one wants to go to an end that is
+    not in the window (``newer``).
+    """
 
     library = "$/public/components/timeline.jsx"
     tag = "Timeline"
@@ -60,7 +65,9 @@ class Timeline(rx.Component):
     thread: rx.Var[int]
     newest: rx.Var[int]
     oldest: rx.Var[int]
+    newer: rx.Var[bool]
 
+    on_newest: rx.EventHandler[no_args_event_spec]
     on_seen: rx.EventHandler[no_args_event_spec]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import reflex as rx
 from reflex_components_core.core.banner import has_connection_errors
 
-from tp_inbox.web.components.basics import Anchor, NativeForm, avatar, badge, icon, link, skeleton
+from tp_inbox.web.components.basics import Anchor, NativeForm, avatar, badge, icon, link, on_its_way, skeleton
 from tp_inbox.web.components.scripted import PageTitle
 from tp_inbox.web.states.shell import ShellState
 
@@ -36,7 +36,7 @@ def first_paint() -> rx.Component:
                     skeleton(9, "list-skeleton"),
                     class_name="list",
                 ),
-                rx.el.div(class_name="thread"),
+                rx.el.div(on_its_way(), class_name="thread"),
                 class_name="panes",
             ),
             class_name="stage",
@@ -48,7 +48,7 @@ def first_paint() -> rx.Component:
 
 def toasts() -> rx.Component:
     """Where short notices appear; above the composer, which is used most."""
-    return rx.toast.provider(position="top-center", duration=6000, offset="14px", mobile_offset="12px")
+    return rx.toast.provider(rich_colors=False, position="top-center", duration=6000, offset="14px", mobile_offset="12px")
 
 
 def _rail(here: str) -> rx.Component:

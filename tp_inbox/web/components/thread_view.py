@@ -5,8 +5,8 @@ from __future__ import annotations
 import reflex as rx
 from reflex_components_core.core.banner import has_connection_errors
 
-from tp_inbox.services.views import MessageRow, SenderChoice
-from tp_inbox.web.components.basics import avatar, empty, icon, link
+from tp_inbox.services.views import MessageRow, SenderChoice, StatusView
+from tp_inbox.web.components.basics import avatar, empty, icon, link, on_its_way
 from tp_inbox.web.components.scripted import Address, Bubble, Composer, DayLine, Timeline
 from tp_inbox.web.states.composer import ComposerState
 from tp_inbox.web.states.shell import ShellState
@@ -34,22 +34,10 @@ def thread_view() -> rx.Component:
                 ),
             ),
         ),
-        rx.cond((Address.thread != HEAD.id) & (Address.thread > 0) & (ThreadState.missing == ""), _on_its_way()),
+        rx.cond((Address.thread != HEAD.id) & (Address.thread > 0) & (ThreadState.missing == ""), on_its_way()),
         class_name="thread",
         aria_label="Conversation",
         custom_attrs={"data-box": Address.box},
-    )
-
-
-def _on_its_way() -> rx.Component:
-    """Covers the thread that was open until the one that the address names is there."""
-    shapes = [rx.el.i(class_name=f"shape {side}") for side in ("in", "in wide", "out", "in", "out wide", "out")]
-    return rx.el.div(
-        rx.el.div(rx.el.span(), rx.el.div(rx.el.i(), rx.el.i()), class_name="skeleton-row"),
-        rx.el.div(*shapes, class_name="shapes"),
-        rx.el.div(class_name="skeleton-composer"),
-        class_name="skeleton cover",
-        aria_hidden="true",
     )
 
 
@@ -101,6 +89,8 @@ def _timeline() -> rx.Component:
         thread=HEAD.id,
         newest=ThreadState.last_id,
         oldest=ThreadState.first_id,
+        newer=ThreadState.newer,
+        on_newest=ThreadState.show_newest,
         on_seen=ThreadState.mark_read,
     )
 
@@ -137,41 +127,36 @@ def _status(row: rx.Var[MessageRow]) -> rx.Component:
     """The overlay is what became of the bubble since it was sent to the screen."""
     key = row.id.to_string()
     newer = ThreadState.statuses.contains(key)
-    now = ThreadState.statuses[key]
-    return rx.cond(
-        newer,
-        _status_line(row, now.state, now.reason, now.advice, now.may_retry),
-        _status_line(row, row.state, row.reason, row.advice, row.may_retry),
+    return rx.cond(newer, _status_line(row, ThreadState.statuses[key]), _status_line(row, row))
+
+
+def _status_line(row: rx.Var[MessageRow], now: rx.Var[StatusView] | rx.Var[MessageRow]) -> rx.Component:
+    return rx.fragment(
+        rx.match(
+            now.state,
+            ("failed", "undelivered", "canceled", _failed(row, now)),
+            ("delivered", "read", rx.cond(row.id == ThreadState.last_out_id, _said("Delivered", "check-check"))),
+            ("sent", _said("Sent", "check")),
+            ("queued", _said("Queued", "clock")),
+            _said("Sending", "clock"),
+        )
     )
 
 
-def _status_line(row, state, reason, advice, may_retry) -> rx.Component:
-    return rx.match(
-        state,
-        ("failed", "undelivered", "canceled", _failed(row, reason, advice, may_retry)),
-        ("delivered", "read", _said("Delivered", "check-check", row.id == ThreadState.last_out_id)),
-        ("sent", _said("Sent", "check", True)),
-        ("queued", _said("Queued", "clock", True)),
-        _said("Sending", "clock", True),
-    )
+def _said(words: str, icon_name: str) -> rx.Component:
+    return rx.el.div(icon(icon_name, 13), words, class_name="status")
 
 
-def _said(words: str, icon_name: str, shown) -> rx.Component:
-    return rx.cond(shown, rx.el.div(icon(icon_name, 13), words, class_name="status"))
-
-
-def _failed(row, reason, advice, may_retry) -> rx.Component:
+def _failed(row: rx.Var[MessageRow], now: rx.Var[StatusView] | rx.Var[MessageRow]) -> rx.Component:
+    again = rx.el.button("Try again", type="button", class_name="button small", on_click=ComposerState.retry(row.id))
     return rx.el.div(
         rx.el.div(
             icon("circle-alert", 15),
-            rx.el.span(rx.el.strong("Not delivered. "), reason),
+            rx.el.span(rx.el.strong("Not delivered. "), now.reason),
             class_name="failed-reason",
         ),
-        rx.cond(advice != "", rx.el.div(advice, class_name="failed-advice")),
-        rx.cond(
-            may_retry,
-            rx.el.button("Try again", type="button", class_name="button small", on_click=ComposerState.retry(row.id)),
-        ),
+        rx.cond(now.advice != "", rx.el.div(now.advice, class_name="failed-advice")),
+        rx.cond(now.may_retry, again),
         class_name="status failed",
     )
 
@@ -195,6 +180,7 @@ def _composer() -> rx.Component:
                     named=NAMED,
                     refused=ComposerState.refused,
                     refused_key=ComposerState.refused_key,
+                    refusals=ComposerState.refusals,
                     offline=has_connection_errors,
                     label="Write a text",
                     on_draft=ComposerState.type,

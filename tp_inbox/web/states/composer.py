@@ -37,6 +37,8 @@ class ComposerState(rx.State):
     length: LengthView = NO_LENGTH
     refused: str = ""
     refused_key: str = ""
+    refusals: int = 0
+    """Counted, so that the same text refused twice for the same reason comes back twice."""
     _left: int = 0
     """The thread that From has moved away from: nothing more leaves from there until it is opened again."""
     _touched: int = 0
@@ -60,9 +62,9 @@ class ComposerState(rx.State):
         except SignedOut:
             raise
         except Refusal as refusal:
-            self.refused, self.refused_key = refusal.sentence, key
+            self._refuse(refusal.sentence, key)
         except Exception:
-            self.refused, self.refused_key = FAULT, key
+            self._refuse(FAULT, key)
             yield
             raise
 
@@ -84,6 +86,10 @@ class ComposerState(rx.State):
         self._left = thread_id if target != thread_id else 0
         self._touched = thread_id
         return rx.redirect(f"/messages/{box}/{target}")
+
+    def _refuse(self, sentence: str, key: str) -> None:
+        self.refused, self.refused_key = sentence, key
+        self.refusals += 1
 
     async def _send(self, thread_id: int, key: str, written: str, seen: int) -> None:
         if thread_id == self._left:
