@@ -11,13 +11,12 @@ Sami (Roosevelt). Mia has a phone of her own.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 from sqlmodel import col
 
 from tests.fakes import FakeGateway
-
 from tp_inbox.domain.access import Actor, InboxKind, Level, Permission
 from tp_inbox.services.actors import actors_of
 from tp_inbox.services.numbers import personal_inbox
@@ -92,6 +91,11 @@ class Town:
             inbox = await session.scalar(select(col(Inbox.id)).where(col(Inbox.school_id) == self.schools[school]))
             return await thread_between(session, inbox or 0, self.phones[phone])
 
+    def again(self, wired: Wired, gateway: FakeGateway) -> Town:
+        """The same people in a copy of the database."""
+        gateway.bought |= self.gateway.bought
+        return Town(wired, gateway, dict(self.staff), dict(self.schools), dict(self.phones))
+
     def email(self, who: str) -> str:
         return f"{who}@district.example"
 
@@ -112,10 +116,14 @@ async def build_town(wired: Wired, gateway: FakeGateway) -> Town:
             session.add(Inbox(kind=InboxKind.SCHOOL, school_id=school.id))
             session.add(
                 Number(
-                    e164=number, sid=f"PN{school.id:032x}", school_id=school.id, area_code=area, state=NumberState.ACTIVE
+                    e164=number,
+                    sid=f"PN{school.id:c>32}",
+                    school_id=school.id,
+                    area_code=area,
+                    state=NumberState.ACTIVE,
                 )
             )
-            gateway.bought[number] = BoughtNumber(f"PN{school.id:032x}", number)
+            gateway.bought[number] = BoughtNumber(f"PN{school.id:c>32}", number)
         for name, permissions in CUSTOM_ROLES.items():
             session.add(Role(name=name, level=Level.SCHOOL, permissions=[p.value for p in permissions]))
         await session.flush()
@@ -133,11 +141,16 @@ async def build_town(wired: Wired, gateway: FakeGateway) -> Town:
             await session.flush()
             town.phones[e164] = phone.id
         lincoln, roosevelt = town.schools["Lincoln Middle School"], town.schools["Roosevelt High School"]
+        today = datetime.now(UTC).date()
         mia = Student(
-            name="Mia Lopez", birth_date=date.today() - OLD_ENOUGH, grade="8", school_id=lincoln, phone_id=town.phones[MIA]
+            name="Mia Lopez",
+            birth_date=today - OLD_ENOUGH,
+            grade="8",
+            school_id=lincoln,
+            phone_id=town.phones[MIA],
         )
-        leo = Student(name="Leo Lopez", birth_date=date.today() - TOO_YOUNG, grade="3", school_id=lincoln)
-        sami = Student(name="Sami Haddad", birth_date=date.today() - OLD_ENOUGH, grade="9", school_id=roosevelt)
+        leo = Student(name="Leo Lopez", birth_date=today - TOO_YOUNG, grade="3", school_id=lincoln)
+        sami = Student(name="Sami Haddad", birth_date=today - OLD_ENOUGH, grade="9", school_id=roosevelt)
         rosa = Contact(name="Rosa Lopez", language="es", phone_id=town.phones[ROSA])
         omar = Contact(name="Omar Haddad", language="ar", phone_id=town.phones[OMAR])
         session.add_all([mia, leo, sami, rosa, omar])
@@ -150,5 +163,3 @@ async def build_town(wired: Wired, gateway: FakeGateway) -> Town:
             ]
         )
     return town
-
-

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 
 import pytest
 from pydantic import SecretStr
@@ -11,6 +13,7 @@ from pydantic import SecretStr
 from tests.cast import Town, build_town
 from tests.fakes import FakeGateway
 from tests.product import Product, running_product
+from tests.restored import Restored
 from tp_inbox.demo.homes import Owner, temporary_folder
 from tp_inbox.demo.postgres import Server, temporary_server
 from tp_inbox.services import registry
@@ -18,7 +21,7 @@ from tp_inbox.settings import Settings
 from tp_inbox.storage import migrate
 from tp_inbox.wiring import Wired, wire
 
-TEMPLATE = "template_of_tests"
+TEMPLATE, TOWN = "template_of_tests", "template_of_the_town"
 _numbers = itertools.count(1)
 
 
@@ -30,9 +33,38 @@ def postgres() -> Iterator[Server]:
         yield server
 
 
+@dataclass(frozen=True)
+class Settled:
+    """The cast in a database that is restored for each test that asks for ``town``."""
+
+    town: Town
+    database: Restored
+
+
+@pytest.fixture(scope="session")
+def settled(postgres: Server) -> Iterator[Settled]:
+    postgres.create_database(TOWN, template=TEMPLATE)
+    town = asyncio.run(_settle(postgres.url(TOWN)))
+    database = Restored(postgres.url(TOWN))
+    yield Settled(town, database)
+    database.close()
+
+
+async def _settle(url: str) -> Town:
+    wired = wire(Settings(database_url=url), FakeGateway())
+    town = await build_town(wired, FakeGateway())
+    await wired.close()
+    return town
+
+
 @pytest.fixture
-def database_url(postgres: Server) -> Iterator[str]:
-    """An empty, migrated database of this test's own."""
+def database_url(postgres: Server, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A migrated database: an empty one of the test's own, or the cast's where they are asked for."""
+    if "town" in request.fixturenames:
+        settled: Settled = request.getfixturevalue("settled")
+        settled.database.restore()
+        yield settled.database.url
+        return
     name = f"test_{next(_numbers)}"
     postgres.create_database(name, template=TEMPLATE)
     yield postgres.url(name)
@@ -63,8 +95,8 @@ async def wired(settings: Settings, gateway: FakeGateway) -> AsyncIterator[Wired
 
 
 @pytest.fixture
-async def town(wired: Wired, gateway: FakeGateway) -> Town:
-    return await build_town(wired, gateway)
+def town(wired: Wired, gateway: FakeGateway, settled: Settled) -> Town:
+    return settled.town.again(wired, gateway)
 
 
 @pytest.fixture(scope="session")
