@@ -15,6 +15,8 @@ MOST_CHARACTERS = 20_000
 MOST_IN_ADDRESS = 2_000
 LARGEST_ID = 2**53 - 1
 """The largest whole number that a browser can hold; the database's ids hold more."""
+FORM = "__reflex_form_data__"
+"""Under this name a page of Reflex sends a form's fields, as pairs in their order."""
 
 _TOKEN = re.compile(r"[0-9A-Za-z-]{8,64}")
 _WHOLE = re.compile(r"-?[0-9]{1,16}")
@@ -58,8 +60,14 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint is str:
         return isinstance(value, str) and len(value) <= MOST_CHARACTERS
     if hint is dict:
-        return isinstance(value, dict) and all(_fits(part, str) for pair in value.items() for part in pair)
+        return isinstance(value, dict) and _are_fields(value[FORM] if value.keys() == {FORM} else list(value.items()))
     return False
+
+
+def _are_fields(pairs: Any) -> bool:
+    return isinstance(pairs, list) and all(
+        isinstance(pair, list | tuple) and len(pair) == 2 and all(_fits(part, str) for part in pair) for pair in pairs
+    )
 
 
 def _is_id(value: Any) -> bool:

@@ -15,11 +15,14 @@ def thread_list() -> rx.Component:
     return rx.el.section(
         rx.el.header(
             rx.el.div("Messages", class_name="list-title", aria_hidden="true"),
-            link(
-                icon("square-pen"),
-                rx.el.span("New message"),
-                to="/messages/" + Address.box + "/new",
-                class_name="button primary new-message",
+            rx.cond(
+                ShellState.writes,
+                link(
+                    icon("square-pen"),
+                    rx.el.span("New message"),
+                    to="/messages/" + Address.box + "/new",
+                    class_name="button primary new-message",
+                ),
             ),
             class_name="list-head",
         ),

@@ -22,6 +22,8 @@ class ShellState(rx.State):
     staff_id: int = 0
     tabs: InboxTabs = InboxTabs()
     sees_messages: bool = False
+    writes: bool = False
+    """Whether there is any inbox that this person may write from."""
     sees_district: bool = False
     ready: bool = False
 
@@ -48,6 +50,7 @@ class ShellState(rx.State):
         personal, school = access.has_personal_inbox(person), bool(access.readable_school_inboxes(person))
         self.tabs = replace(self.tabs, personal=personal, school=school)
         self.sees_messages = personal or school
+        self.writes = bool(access.writable_schools(person))
 
     async def _count(self) -> None:
         """Comes after the list, so that a text which arrives between the two is counted once."""
