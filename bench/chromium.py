@@ -14,7 +14,7 @@ from bench.stage import Person
 from tp_inbox.web.cookies import SESSION_COOKIE
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE = 15  # seconds
+PATIENCE = 30  # seconds
 WINDOW: ViewportSize = {"width": 1280, "height": 800}
 
 BUBBLE = ".timeline .message:not(.pending)"
