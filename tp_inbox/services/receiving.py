@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Collection
 from dataclasses import asdict, replace
@@ -229,9 +230,8 @@ def _reading(text: InboundText) -> Reading:
 
 def _form(text: InboundText) -> dict[str, Any]:
     """As JSON can hold it: half a surrogate pair, which no database can, becomes a question mark."""
-    whole = text.body.encode(errors="replace").decode()
-    kept = {"raw": dict(text.raw), "body": whole, "received_at": text.received_at.isoformat()}
-    return asdict(replace(text, raw={})) | kept
+    form = asdict(replace(text, raw={})) | {"raw": dict(text.raw), "received_at": text.received_at.isoformat()}
+    return json.loads(json.dumps(form, ensure_ascii=False).encode(errors="replace"))
 
 
 def _text(form: dict[str, Any]) -> InboundText:
