@@ -22,7 +22,7 @@ from reflex_base.event.processor.base_state_processor import BaseStateEventProce
 from reflex_base.utils.format import json_dumps
 from reflex_base.vars.base import FIELD_MARKER
 from sqlalchemy import func, select, update
-from sqlmodel import SQLModel, col
+from sqlmodel import SQLModel
 
 from tests.cast import Town
 from tp_inbox.services.changes import Change, ChangeKind, Changes
@@ -30,8 +30,7 @@ from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.feed import Feed, announce
 from tp_inbox.storage.tables import Session
 from tp_inbox.tp_inbox import app, show_fault
-from tp_inbox.web import live
-from tp_inbox.web import reflex_internals as internals
+from tp_inbox.web import live, reflex_internals as internals
 from tp_inbox.web.cookies import SESSION_COOKIE
 from tp_inbox.web.gate import TO_SIGN_IN
 from tp_inbox.web.states.push import PushState
@@ -195,7 +194,7 @@ class Stage:
         """Until every event has run."""
         processor = app.event_processor
         async with asyncio.timeout(PATIENCE):
-            while processor._tasks or processor._token_queues or processor._queue.qsize():
+            while processor._tasks or processor._token_queues or processor._queue.qsize():  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
             await asyncio.sleep(0)
 
