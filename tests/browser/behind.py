@@ -100,24 +100,21 @@ class Line:
     """The line between a browser and the server, which a test can cut."""
 
     context: BrowserContext
-    is_up: bool = True
     _open: list[tuple[WebSocketRoute, WebSocketRoute]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.context.route_web_socket(re.compile("/_event"), self._connect)
 
     def _connect(self, browser: WebSocketRoute) -> None:
-        if not self.is_up:
-            browser.close()
-            return
         self._open.append((browser, browser.connect_to_server()))
 
     def cut(self) -> None:
-        self.is_up = False
+        """What is open ends, which being offline alone does not do, and nothing new begins."""
+        self.context.set_offline(True)
         for browser, server in self._open:
             server.close()
             browser.close()
         self._open.clear()
 
     def restore(self) -> None:
-        self.is_up = True
+        self.context.set_offline(False)

@@ -22,9 +22,7 @@ def test_a_new_signature_is_shown_saved_and_goes_with_the_next_text(at_work: AtW
     rivera.page.get_by_role("button", name="Save").click()
     expect(rivera.page.get_by_role("alert")).to_have_text("A signature has one or two lines.")
     signature.fill("Tomás Rivera\nSpeech and hearing")
-    preview = rivera.page.get_by_text("Mia did very well today.").locator("..")
-    expect(rivera.page.get_by_text("Speech and hearing")).to_have_count(2)
-    expect(preview).to_contain_text("How a family reads it")
+    expect(rivera.page.get_by_text("Mia did very well today.\nTomás Rivera\nSpeech and hearing")).to_be_visible()
     rivera.page.get_by_role("button", name="Save").click()
     expect(rivera.page.get_by_text("Saved.")).to_be_visible()
     rivera.page.reload()
@@ -32,6 +30,7 @@ def test_a_new_signature_is_shown_saved_and_goes_with_the_next_text(at_work: AtW
     rivera.rail.get_by_role("link", name="Messages").click()
     rivera.opens("Akossiwa Mensah")
     rivera.sends("À demain !")
+    expect(phones.row("Akossiwa Mensah")).to_contain_text("1 new text")
     phones.picks_up("Akossiwa Mensah")
     expect(phones.texts.get_by_text("À demain !\nTomás Rivera\nSpeech and hearing")).to_be_visible()
 
