@@ -5,10 +5,12 @@ import { useEffect, useRef, useState } from "react";
 import { createPortal } from "react-dom";
 import { Bubble } from "$/public/components/bubble.jsx";
 import { DayLine } from "$/public/components/moments.jsx";
+import { outbox, useOutbox } from "$/public/components/outbox.jsx";
 
 const DRAFT_MS = 250;
 const LONGEST_MOVE_MS = 4000;
 const SLOW_MS = 10000;
+const AGAIN_MS = 1000;
 const ONE_GROUP_MS = 5 * 60 * 1000;
 const WITH_A_KEYBOARD = "(min-width: 720px) and (hover: hover)";
 
@@ -19,39 +21,45 @@ function above(place, now) {
   return { before: at, joined: Boolean(last?.dataset.mine === "true" && now - new Date(at) <= ONE_GROUP_MS) };
 }
 
+// Where the composer begins: with the draft, unless just that is on its way already.
+const begin = (draftKey, initial, sentKeys) =>
+  outbox.has(draftKey) || sentKeys.includes(draftKey)
+    ? { key: crypto.randomUUID(), words: "" }
+    : { key: draftKey, words: initial || "" };
+
 export function Composer(props) {
   const { thread, draftKey, initial, sentKeys, seen, named, refused, refusedKey, refusals, offline, label, onDraft, onSend } = props;
-  const [text, setText] = useState(initial || "");
-  const [pending, setPending] = useState([]);
+  const [first] = useState(() => begin(draftKey, initial, sentKeys));
+  const [text, setText] = useState(first.words);
   const [moving, setMoving] = useState(false);
   const [, setSlow] = useState(0);
-  const written = useRef(initial || "");
-  const key = useRef(draftKey);
+  const pending = useOutbox();
+  const written = useRef(first.words);
+  const key = useRef(first.key);
   const shown = useRef(thread);
   const timer = useRef(null);
   const box = useRef(null);
   const unsaved = useRef(null);
-  const told = useRef(onDraft);
-  told.current = onDraft;
+  const tell = useRef({});
+  tell.current = { onDraft, onSend };
 
   const write = (value) => { written.current = value; setText(value); };
   const saveNow = () => {
     clearTimeout(timer.current);
-    if (unsaved.current) told.current(...unsaved.current);
+    if (unsaved.current) tell.current.onDraft(...unsaved.current);
     unsaved.current = null;
   };
 
   // Another thread begins with its own draft. The same one, read again, keeps what is typed here.
   useEffect(() => {
     const another = shown.current !== thread;
-    const away = [...sentKeys, ...pending.map((p) => p.key)].includes(draftKey);
     shown.current = thread;
     setMoving(false);
-    if (another || !written.current.trim()) {
-      saveNow();
-      key.current = away ? crypto.randomUUID() : draftKey;
-      write(away ? "" : initial || "");
-    }
+    if (!another && written.current.trim()) return;
+    saveNow();
+    const begun = begin(draftKey, initial, sentKeys);
+    key.current = begun.key;
+    write(begun.words);
   }, [thread, draftKey]);
 
   useEffect(() => {
@@ -76,17 +84,24 @@ export function Composer(props) {
     return () => clearTimeout(late);
   }, [moving]);
 
+  useEffect(() => { outbox.forget(sentKeys); }, [sentKeys.join()]);
+
+  // The line is back: what it may have lost goes out once more, after what is here has been read again.
   useEffect(() => {
-    setPending((waiting) => waiting.some((p) => sentKeys.includes(p.key)) ? waiting.filter((p) => !sentKeys.includes(p.key)) : waiting);
-  }, [sentKeys.join()]);
+    if (offline) return;
+    const again = setTimeout(() => {
+      const late = outbox.all().filter((p) => Date.now() - new Date(p.at) >= AGAIN_MS);
+      late.forEach((p) => tell.current.onSend(p.thread, p.key, p.text, p.seen));
+    }, AGAIN_MS);
+    return () => clearTimeout(again);
+  }, [offline]);
 
   // A refused text comes back to where it was written, before what has been typed since.
   useEffect(() => {
-    const back = refusedKey && pending.find((p) => p.key === refusedKey);
+    const back = refusedKey && outbox.take(refusedKey);
     if (!back) return;
-    setPending((waiting) => waiting.filter((p) => p.key !== refusedKey));
     if (back.thread !== thread) {
-      told.current(back.thread, back.key, back.text);
+      tell.current.onDraft(back.thread, back.key, back.text);
       return;
     }
     write(written.current.trim() ? back.text + "\n" + written.current : back.text);
@@ -107,7 +122,7 @@ export function Composer(props) {
     unsaved.current = null;
     const now = new Date();
     const one = { key: key.current, thread, text: words.trim(), seen, at: now.toISOString(), ...above(document.getElementById("outgoing"), now) };
-    setPending((waiting) => [...waiting, { ...one, joined: one.joined || waiting.some((p) => p.thread === thread) }]);
+    outbox.add({ ...one, joined: one.joined || pending.some((p) => p.thread === thread) });
     write("");
     key.current = crypto.randomUUID();
     onSend(thread, one.key, words, seen);

@@ -28,7 +28,7 @@ export function Timeline({ thread, newest, oldest, newer, onNewest, onSeen, chil
   const [said, setSaid] = useState("");
   seen.current = onSeen;
 
-  const toEnd = () => { box.current.scrollTop = box.current.scrollHeight; };
+  const toEnd = () => { if (box.current) box.current.scrollTop = box.current.scrollHeight; };
   const down = () => {
     if (newer) was.current.atEnd = true; // the newest page comes in place of this one
     if (newer) onNewest();
