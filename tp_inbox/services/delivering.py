@@ -188,7 +188,7 @@ class Delivering:
         async with self._db.transaction() as session:
             asked = (await session.scalars(_accepted_long_ago())).all()
             for message in asked:
-                message.next_attempt_at = utc_now()
+                message.next_attempt_at = utc_now() + LEASE  # as a text that was handed over just now
             return [message.sid for message in asked if message.sid]
 
     async def _take(self, text: CarrierText) -> None:
