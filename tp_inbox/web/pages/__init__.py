@@ -7,6 +7,7 @@ import reflex as rx
 from tp_inbox.web.components.shell import PRODUCT, first_paint
 from tp_inbox.web.pages.district import district
 from tp_inbox.web.pages.messages import messages
+from tp_inbox.web.pages.not_found import not_found
 from tp_inbox.web.pages.settings import settings
 from tp_inbox.web.pages.sign_in import sign_in
 from tp_inbox.web.states.district_page import DistrictPage
@@ -40,6 +41,7 @@ def add_to(app: rx.App) -> None:
     app.add_page(messages, route="/messages/[[...splat]]", title=PRODUCT, on_load=MessagesPage.open)
     app.add_page(home, route="/", title=PRODUCT, on_load=ShellState.go_home)
     app.add_page(sign_in, route="/sign-in", title=f"Sign in – {PRODUCT}")
+    app.add_page(not_found, route="404", title=f"Not found – {PRODUCT}")
     app.add_page(settings, route="/settings", title=f"Settings – {PRODUCT}", on_load=SettingsPage.open)
     app.add_page(district, route="/district", title=f"District – {PRODUCT}", on_load=DistrictPage.open)
 
