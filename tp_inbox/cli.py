@@ -19,7 +19,10 @@ WRONG_SETTINGS, FAILED = 2, 1
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code. Wrong settings are 2, as wrong arguments are."""
-    options = _parser().parse_args(arguments)
+    options, more = _parser().parse_known_args(arguments)
+    if more and options.run is not _bench:
+        _parser().parse_args(arguments)  # says what is wrong with them, and ends
+    options.arguments = more
     try:
         return options.run(options) or 0
     except BadSettings as wrong:
@@ -63,8 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     seed.add_argument("--demo", action="store_true", required=True, help="with the demonstration district")
     seed.set_defaults(run=_seed)
     _add_staff(commands.add_parser("staff", help="accounts of the people who work here"))
-    bench = commands.add_parser("bench", help="measure, and write bench/report.json")
-    bench.add_argument("arguments", nargs=argparse.REMAINDER)
+    bench = commands.add_parser("bench", help="measure, and write bench/report.json", add_help=False)
     bench.set_defaults(run=_bench)
     return parser
 
@@ -104,6 +106,7 @@ def _serve(_: argparse.Namespace) -> None:
     from tp_inbox.demo.trouble import Trouble
 
     chosen = settings()
+    os.environ["DATABASE_URL"] = chosen.database
     ports.require_free(chosen.host, chosen.port, "PORT")
     build = Frontend().built()
     if build is None:
@@ -116,8 +119,9 @@ def _serve(_: argparse.Namespace) -> None:
 
 
 def _worker(_: argparse.Namespace) -> None:
-    from tp_inbox import wiring
+    from tp_inbox import logs, wiring
 
+    logs.configure(settings().log_level)
     _until_told(wiring.run_worker(settings()))
 
 

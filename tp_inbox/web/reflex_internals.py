@@ -69,7 +69,11 @@ class Sockets(EventNamespace):
             raise Refused("no tab")
         if isinstance(auth, dict) and "event" in auth and not self._may_pass(auth["event"]):
             raise Refused("no such event")
-        await super().on_connect(sid, environ, auth)
+        try:
+            await super().on_connect(sid, environ, auth)
+        except BaseException:
+            self.cookies.pop(sid, None)
+            raise
 
     async def on_event(self, sid: str, data: Any) -> None:
         if sid in self.sid_to_token and self._may_pass(data):
