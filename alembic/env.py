@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from alembic import context
 from sqlalchemy import Connection, pool
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import SQLModel
 
 import tp_inbox.storage.tables  # noqa: F401  # fills the metadata
+from alembic import context
 from tp_inbox.settings import settings
 from tp_inbox.storage.base import Words
+from tp_inbox.storage.database import engine_for
 
 
 def render_item(kind: str, item: object, _autogen: object) -> str | bool:
@@ -32,8 +32,8 @@ def run(connection: Connection) -> None:
 
 
 async def online() -> None:
-    url = context.config.attributes.get("url") or settings().database_url
-    engine = create_async_engine(url, poolclass=pool.NullPool)
+    url = context.config.attributes.get("url") or settings().database
+    engine = engine_for(url, poolclass=pool.NullPool)
     async with engine.connect() as connection:
         await connection.run_sync(run)
     await engine.dispose()

@@ -114,7 +114,7 @@ def _serve(_: argparse.Namespace) -> None:
     os.environ |= serving_environment(build, chosen.address) | {"DATA_DIR": str(chosen.data_dir.resolve())}
     os.chdir(CHECKOUT)  # where Reflex finds rxconfig.py
     server = ["granian", "--interface", "asgi", "--factory", "--host", chosen.host, "--port", str(chosen.port)]
-    server += ["--workers", str(chosen.web_workers), "--no-access-log", "--respawn-failed-workers"]
+    server += ["--workers", str(chosen.web_workers), "--no-access-log"]
     os.execv(sys.executable, [sys.executable, "-m", *server, "tp_inbox.tp_inbox:app"])  # noqa: S606 - no shell wanted
 
 

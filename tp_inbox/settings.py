@@ -13,28 +13,32 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 SECOND, MINUTE, HOUR, DAY = 1, 60, 3_600, 86_400
 
 
+NO_DATABASE = "DATABASE_URL: is not set. Give the address of a PostgreSQL 15 or newer, or try the product: make run"
+NOT_POSTGRESQL = "DATABASE_URL: must begin with postgresql://"
+
+
 class Settings(BaseSettings):
     """One value a variable of the same name in capitals; an empty variable counts as not set."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
     host: str = "127.0.0.1"
-    port: int = Field(3000, ge=1, le=65535)
-    simulator_port: int = Field(3010, ge=1, le=65535)
+    port: int = Field(default=3000, ge=1, le=65535)
+    simulator_port: int = Field(default=3010, ge=1, le=65535)
     data_dir: Path = Path("data")
     database_url: str = ""
     public_url: str = ""
     twilio_account_sid: str = ""
     twilio_auth_token: SecretStr = SecretStr("")
     twilio_base_url: str = ""
-    country: str = Field("US", pattern="^[A-Z]{2}$")
-    personal_number_cap: int = Field(500, ge=0, description="personal numbers the district will pay for")
-    session_idle_seconds: int = Field(12 * HOUR, ge=MINUTE)
-    session_absolute_seconds: int = Field(14 * DAY, ge=MINUTE)
-    poll_seconds: int = Field(20, ge=1)
-    web_workers: int = Field(1, ge=1, description="processes of `tp-inbox serve`")
-    log_level: str = Field("INFO", pattern="(?i)^(debug|info|warning|error|critical)$")
-    trusted_proxy_hops: int | None = Field(None, ge=0, description="proxies of ours between a browser and us")
+    country: str = Field(default="US", pattern="^[A-Z]{2}$")
+    personal_number_cap: int = Field(default=500, ge=0, description="personal numbers the district will pay for")
+    session_idle_seconds: int = Field(default=12 * HOUR, ge=MINUTE)
+    session_absolute_seconds: int = Field(default=14 * DAY, ge=MINUTE)
+    poll_seconds: int = Field(default=20, ge=1)
+    web_workers: int = Field(default=1, ge=1, description="processes of `tp-inbox serve`")
+    log_level: str = Field(default="INFO", pattern="(?i)^(debug|info|warning|error|critical)$")
+    trusted_proxy_hops: int | None = Field(default=None, ge=0, description="proxies of ours between a browser and us")
 
     @field_validator("twilio_base_url", "public_url")
     @classmethod
@@ -48,6 +52,16 @@ class Settings(BaseSettings):
         if self.port == self.simulator_port:
             raise ValueError("PORT and SIMULATOR_PORT must differ")
         return self
+
+    @property
+    def database(self) -> str:
+        """The database's address as libpq writes it, sslmode and all. Raises BadSettings."""
+        if not self.database_url:
+            raise BadSettings(NO_DATABASE)
+        scheme, separator, rest = self.database_url.partition("://")
+        if scheme.split("+")[0] not in {"postgresql", "postgres"} or not separator:
+            raise BadSettings(NOT_POSTGRESQL)
+        return f"postgresql://{rest}"
 
     @property
     def address(self) -> str:

@@ -3,8 +3,11 @@
 import asyncio
 import gc
 import logging
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import NoReturn
 
 import reflex as rx
 import reflex.model  # Reflex imports it at the first event with a form, which would wait 1.4 s
@@ -15,7 +18,7 @@ from tp_inbox.domain.errors import FAULT, Refusal, SignedOut, Unavailable
 from tp_inbox.services import registry
 from tp_inbox.services.changes import Changes
 from tp_inbox.services.ports import InboundText, StatusReport
-from tp_inbox.settings import settings
+from tp_inbox.settings import BadSettings, settings
 from tp_inbox.storage.feed import Feed
 from tp_inbox.twilio import webhooks
 from tp_inbox.web import live, pages, reflex_internals as internals
@@ -68,7 +71,10 @@ async def lifespan() -> AsyncIterator[None]:
     """Fills the registry, then listens to the feed until the process ends."""
     logs.configure(settings().log_level)
     process.wired = wired = wiring.wire(settings())
-    await wiring.until_safe(wired)
+    try:
+        await wiring.until_safe(wired)
+    except BadSettings as wrong:
+        _end_with(wrong)
     registry.fill(wired.services)
     tabs = live.Live(Changes(wired.db), PushState.changed, PushState.reload())
     live.install(tabs)
@@ -82,6 +88,13 @@ async def lifespan() -> AsyncIterator[None]:
         with suppress(asyncio.CancelledError):
             await task
     await wired.close()
+
+
+def _end_with(wrong: BadSettings) -> NoReturn:
+    """Only its sentence: raised through the server, it would stand under a page of places."""
+    sys.stderr.write(f"{wrong}\n")
+    sys.stderr.flush()
+    os._exit(2)
 
 
 async def _sweep(tabs: live.Live) -> None:

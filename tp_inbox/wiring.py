@@ -27,8 +27,7 @@ from tp_inbox.services.sessions import Sessions
 from tp_inbox.services.staff import StaffAccounts
 from tp_inbox.services.threads import Threads
 from tp_inbox.settings import BadSettings, Settings
-from tp_inbox.storage import locks
-from tp_inbox.storage import migrate as migrations
+from tp_inbox.storage import locks, migrate as migrations
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, Feed
 from tp_inbox.storage.tables import District
@@ -36,8 +35,7 @@ from tp_inbox.twilio.gateway import TwilioGateway
 
 log = logging.getLogger(__name__)
 
-NO_DATABASE = "DATABASE_URL: is not set. Give the address of a PostgreSQL 15 or newer, or try the product with: make run"
-NOT_POSTGRESQL = "DATABASE_URL: must begin with postgresql://"
+NOT_MIGRATED = "DATABASE_URL: this database does not have the shape that this version needs. Run: tp-inbox migrate"
 NOT_LOOPBACK = (
     "TWILIO_BASE_URL: this database is a demonstration, so it talks only to a simulator on this machine. "
     "Set TWILIO_BASE_URL to its address on 127.0.0.1, or use another database."
@@ -56,8 +54,13 @@ class Wired:
     delivering: Delivering
     numbers: Numbers
 
-    async def require_safe_carrier(self) -> None:
-        """A demonstration's families are invented, and nobody real may be texted from it."""
+    async def require_safe_start(self) -> None:
+        """Raises BadSettings for a database of another version, and for a demonstration with a real carrier.
+
+        A demonstration's families are invented, and nobody real may be texted from it.
+        """
+        if not await migrations.is_current(self.db):
+            raise BadSettings(NOT_MIGRATED)
         async with self.db.reading() as session:
             demonstration = await session.scalar(select(col(District.demonstration)))
         if demonstration and not self.settings.carrier_is_loopback:
@@ -69,7 +72,7 @@ class Wired:
 
 
 def wire(settings: Settings, gateway: SmsGateway | None = None) -> Wired:
-    db = Database(database_url(settings))
+    db = Database(settings.database)
     gateway = gateway or TwilioGateway(settings)
     receiving = Receiving(db)
     return Wired(
@@ -97,16 +100,6 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
     )
 
 
-def database_url(settings: Settings) -> str:
-    """With the driver that we use, whichever way the address is written. Raises BadSettings."""
-    if not settings.database_url:
-        raise BadSettings(NO_DATABASE)
-    scheme, separator, rest = settings.database_url.partition("://")
-    if scheme.split("+")[0] not in {"postgresql", "postgres"} or not separator:
-        raise BadSettings(NOT_POSTGRESQL)
-    return f"postgresql+asyncpg://{rest}"
-
-
 async def run_worker(settings: Settings) -> None:
     """Until it is cancelled."""
     wired = wire(settings)
@@ -131,12 +124,12 @@ async def run_worker(settings: Settings) -> None:
 
 
 async def until_safe(wired: Wired) -> None:
-    """Waits for the database, and raises BadSettings when this process might text real people from a demonstration."""
+    """Waits for the database. Raises BadSettings when this process must not work with it."""
     while True:
         try:
-            return await wired.require_safe_carrier()
+            return await wired.require_safe_start()
         except Unavailable:
-            log.warning("worker: the database is away, trying again")
+            log.warning("start: the database is away, trying again")
             await asyncio.sleep(1)
 
 
@@ -151,7 +144,7 @@ async def _wake(worker: Worker) -> None:
 
 def migrate(settings: Settings) -> None:
     """Brings the database to the newest shape."""
-    migrations.upgrade(database_url(settings))
+    migrations.upgrade(settings.database)
 
 
 async def run_staff_command(
@@ -164,7 +157,7 @@ async def run_staff_command(
     school: str | None = None,
 ) -> str:
     """``tp-inbox staff``: does it, and says in a sentence what was done. Raises a Refusal."""
-    db = Database(database_url(settings))
+    db = Database(settings.database)
     accounts = StaffAccounts(db)
     try:
         if action == "add":

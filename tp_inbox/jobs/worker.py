@@ -12,6 +12,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from tp_inbox.domain.errors import Unavailable
 from tp_inbox.services.delivering import Delivering
 from tp_inbox.services.numbers import Numbers
+from tp_inbox.services.ports import CarrierAway
 from tp_inbox.services.receiving import Receiving
 from tp_inbox.services.sessions import Sessions
 
@@ -40,6 +41,7 @@ class Worker:
         self._numbers = numbers
         self._only_one = only_one
         self._wake = asyncio.Event()
+        self._turns: set[asyncio.Task[None]] = set()
         self._jobs: list[tuple[str, int, Job]] = [
             ("poll delivery status", poll_seconds, delivering.poll),
             ("look up doubtful texts", 10, delivering.look_up_doubtful),
@@ -51,12 +53,13 @@ class Worker:
         """Until it is cancelled."""
         scheduler = AsyncIOScheduler()
         for name, seconds, job in self._jobs:
-            scheduler.add_job(self._once, "interval", (name, job), seconds=seconds, id=name, **ONE_AT_A_TIME)
+            scheduler.add_job(self._turn, "interval", (name, job), seconds=seconds, id=name, **ONE_AT_A_TIME)
         scheduler.start()
         try:
             await asyncio.gather(self._dispatch(), self._buy_numbers())
         finally:
             scheduler.shutdown(wait=False)
+            await asyncio.gather(*self._turns, return_exceptions=True)
 
     def wake(self) -> None:
         """Something may be due now."""
@@ -77,6 +80,13 @@ class Worker:
             await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
         self._wake.clear()
 
+    async def _turn(self, name: str, job: Job) -> None:
+        """Known while it lasts, so that the worker does not end in the middle of it."""
+        turn = asyncio.create_task(self._once(name, job))
+        self._turns.add(turn)
+        turn.add_done_callback(self._turns.discard)
+        await turn
+
     async def _once(self, name: str, job: Job) -> None:
         async def alone() -> None:
             async with self._only_one(name) as ours:
@@ -91,6 +101,8 @@ class Worker:
             return await job()
         except Unavailable:
             log.warning("%s: the database is away", name)
+        except CarrierAway:
+            log.warning("%s: the carrier is away", name)
         except Exception:
             log.exception("%s failed", name)
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import asyncpg
 from sqlalchemy import exc, text
@@ -43,19 +44,19 @@ class Database:
     """
 
     def __init__(self, url: str, pool_size: int = 10, statement_milliseconds: int = STATEMENT_MILLISECONDS) -> None:
-        self.url = url
+        self.url = libpq_address(url)
         limits = {
             "statement_timeout": str(statement_milliseconds),
             "idle_in_transaction_session_timeout": str(IDLE_MILLISECONDS),
             "timezone": "UTC",
         }
-        self.engine: AsyncEngine = create_async_engine(
-            url,
+        self.engine: AsyncEngine = engine_for(
+            self.url,
+            limits,
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=CONNECT_SECONDS,
             hide_parameters=True,  # an error's text reaches the log, and parameters are names and bodies
-            connect_args={"timeout": CONNECT_SECONDS, "server_settings": limits},
         )
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -85,6 +86,20 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+def engine_for(url: str, server_settings: dict[str, str] | None = None, **options: Any) -> AsyncEngine:
+    """Asyncpg reads the address itself, as it does for the feed, so that sslmode means the same everywhere."""
+
+    async def connect() -> asyncpg.Connection:
+        return await asyncpg.connect(libpq_address(url), timeout=CONNECT_SECONDS, server_settings=server_settings)
+
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect, **options)
+
+
+def libpq_address(url: str) -> str:
+    """Without the driver that SQLAlchemy would want named."""
+    return url.replace("postgresql+asyncpg://", "postgresql://", 1)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tp_inbox.domain.errors import Unavailable
+from tp_inbox.storage.database import libpq_address
 
 CHANNEL = "tp_inbox_changes"
 RECONNECT_SECONDS = 1.0
@@ -70,7 +71,7 @@ class Feed:
     def __init__(
         self, url: str, heard: Callable[[Change], Awaitable[None]], lost: Callable[[], Awaitable[None]]
     ) -> None:
-        self._url = url.replace("postgresql+asyncpg://", "postgresql://", 1)
+        self._url = libpq_address(url)
         self._heard = heard
         self._lost = lost
         self.listening = asyncio.Event()
