@@ -96,7 +96,7 @@ def _line(row: rx.Var[ThreadRow]) -> rx.Component:
                 ),
                 rx.el.span(row.about, class_name="line-about"),
                 rx.el.span(
-                    rx.el.span(_who(row), rx.el.bdi(row.preview), class_name="line-preview"),
+                    rx.el.span(_who(row), rx.el.bdi(row.preview, dir="auto"), class_name="line-preview"),
                     badge(row.unread, "unread"),
                     class_name="line-bottom",
                 ),
