@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 from uuid import UUID, uuid4
 
@@ -117,6 +117,14 @@ async def until_waiting(town: Town, count: int) -> None:
 async def due_now(town: Town) -> None:
     """Time passes until everything that waits is due."""
     await change(town, Message, next_attempt_at=datetime.now(UTC) - timedelta(seconds=1))
+
+
+def years_before(day: date, years: int) -> date:
+    """The birth date of who turns so many years old on that day."""
+    try:
+        return day.replace(year=day.year - years)
+    except ValueError:  # 29 February
+        return date(day.year - years, 3, 1)
 
 
 class Heard:

@@ -28,6 +28,7 @@ from tests.services.steps import (
     text_from,
     the,
     until_waiting,
+    years_before,
 )
 from tp_inbox.domain.access import Permission
 from tp_inbox.domain.delivery import DeliveryState, FailureReason
@@ -213,7 +214,7 @@ class TestAge:
         """Kiritimati is 25 hours ahead of Pago Pago: whatever the hour, it is a day later there."""
         today = datetime.now(ZoneInfo("Pacific/Kiritimati")).date()
         await change(town, School, time_zone=zone)
-        await change(town, Student, col(Student.name) == "Mia Lopez", birth_date=_years_before(today, 13))
+        await change(town, Student, col(Student.name) == "Mia Lopez", birth_date=years_before(today, 13))
         try:
             await send(town, "alice", await town.personal("alice", MIA))
         except NotAllowed:
@@ -232,15 +233,8 @@ class TestAge:
             await send(town, "alice", await town.personal("alice", MIA))
 
 
-def _years_before(day: date, years: int) -> date:
-    try:
-        return day.replace(year=day.year - years)
-    except ValueError:  # 29 February
-        return date(day.year - years, 3, 1)
-
-
 def _born(years: int, days_later: int) -> date:
-    return _years_before(datetime.now(UTC).date(), years) + timedelta(days=days_later + 1)
+    return years_before(datetime.now(UTC).date(), years) + timedelta(days=days_later + 1)
 
 
 class TestConsent:

@@ -1,0 +1,193 @@
+"""The worker: at once when something is due, on and on when a job fails, and once however many there are."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+
+import pytest
+
+from tests.cast import Town
+from tests.services.steps import add, message, rows, send, text_from
+from tp_inbox import wiring
+from tp_inbox.domain.delivery import DeliveryState
+from tp_inbox.domain.errors import Unavailable
+from tp_inbox.jobs import worker as module
+from tp_inbox.jobs.worker import Worker
+from tp_inbox.services import receiving
+from tp_inbox.services.delivering import Delivering
+from tp_inbox.settings import BadSettings, Settings
+from tp_inbox.storage import locks
+from tp_inbox.storage.feed import Feed
+from tp_inbox.storage.tables import District, InboundRequest
+
+
+def worker_of(town: Town, poll_seconds: int = 3600) -> Worker:
+    wired = town.wired
+    only_one = partial(locks.held, wired.db)
+    return Worker(wired.delivering, wired.receiving, wired.numbers, wired.services.sessions, only_one, poll_seconds)
+
+
+@asynccontextmanager
+async def running(town: Town, count: int = 1, **options: int) -> AsyncIterator[list[Worker]]:
+    """Workers that hear the feed, as in production."""
+    workers = [worker_of(town, **options) for _ in range(count)]
+    feeds = [Feed(town.wired.db.url, partial(wiring._wake_for, w), partial(wiring._wake, w)) for w in workers]
+    tasks = [asyncio.create_task(part.run()) for part in (*workers, *feeds)]
+    for feed in feeds:
+        await asyncio.wait_for(feed.listening.wait(), 5)
+    try:
+        yield workers
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def until(there: Callable[[], Awaitable[bool]], seconds: float = 8) -> float:
+    began = time.monotonic()
+    while not await there():
+        assert time.monotonic() - began < seconds, "it never came"
+        await asyncio.sleep(0.01)
+    return time.monotonic() - began
+
+
+async def is_in(town: Town, text_id: int, state: DeliveryState) -> bool:
+    return (await message(town, text_id)).state is state
+
+
+async def test_a_text_leaves_at_once_and_does_not_wait_for_an_interval(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "IDLE_SECONDS", 60.0)
+    async with running(town):
+        row = await send(town, "alice", await town.school())
+        await until(lambda: is_in(town, row.id, DeliveryState.ACCEPTED))
+
+
+async def test_a_first_personal_text_gets_its_number_and_leaves(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.1)
+    async with running(town):
+        row = await send(town, "alice", await town.personal("alice"))
+        await until(lambda: is_in(town, row.id, DeliveryState.ACCEPTED))
+
+
+async def test_two_workers_hand_each_text_over_once(town: Town) -> None:
+    thread = await town.school()
+    async with running(town, count=2):
+        sent = [(await send(town, "alice", thread, str(n))).id for n in range(15)]
+        await until(lambda: is_in(town, sent[-1], DeliveryState.ACCEPTED))
+    assert [text.message_id for text in town.gateway.sent] == sent
+
+
+async def test_a_dispatcher_that_fails_goes_on(
+    town: Town, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real, failures = Delivering.hand_over_due, [ValueError("a bug"), Unavailable("the database is away")]
+
+    async def sometimes(self: Delivering) -> int:
+        if failures:
+            raise failures.pop()
+        return await real(self)
+
+    monkeypatch.setattr(Delivering, "hand_over_due", sometimes)
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.05)
+    row = await send(town, "alice", await town.school())
+    async with running(town):
+        await until(lambda: is_in(town, row.id, DeliveryState.ACCEPTED))
+    assert "dispatch failed" in caplog.text
+    assert "dispatch: the database is away" in caplog.text
+
+
+async def test_a_scheduled_job_that_fails_has_its_next_turn(town: Town, caplog: pytest.LogCaptureFixture) -> None:
+    turns = 0
+
+    async def job() -> None:
+        nonlocal turns
+        turns += 1
+        raise ValueError
+
+    worker = worker_of(town)
+    for _ in range(2):
+        await worker._once("a job", job)
+    assert turns == 2
+    assert "a job failed" in caplog.text
+
+
+async def test_of_two_workers_one_runs_a_scheduled_job(town: Town) -> None:
+    entered, may_end, turns = asyncio.Event(), asyncio.Event(), 0
+
+    async def job() -> None:
+        nonlocal turns
+        turns += 1
+        entered.set()
+        await may_end.wait()
+
+    one, other = worker_of(town), worker_of(town)
+    first = asyncio.create_task(one._once("a job", job))
+    await entered.wait()
+    await other._once("a job", job)
+    assert turns == 1
+    may_end.set()
+    await first
+    await other._once("a job", job)
+    assert turns == 2
+
+
+async def test_a_job_while_the_database_is_away_is_only_a_line_in_the_log(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    @asynccontextmanager
+    async def away(_: str) -> AsyncIterator[bool]:
+        raise Unavailable("away")
+        yield True
+
+    wired = town.wired
+    worker = Worker(wired.delivering, wired.receiving, wired.numbers, wired.services.sessions, away, 1)
+    await worker._once("a job", wired.receiving.route_waiting)
+    assert "a job: the database is away" in caplog.text
+
+
+async def test_every_job_stands_on_one_screen_with_its_interval(town: Town) -> None:
+    jobs = {name: seconds for name, seconds, _ in worker_of(town, poll_seconds=20)._jobs}
+    assert jobs == {
+        "poll delivery status": 20,
+        "look up doubtful texts": 10,
+        "route waiting webhooks": 5,
+        "forget old sign-in failures": 3600,
+    }
+
+
+async def test_the_scheduler_calls_them(town: Town) -> None:
+    text = text_from()
+    await add(town, InboundRequest(sid=text.sid, sender=text.sender, form=receiving._form(text)))
+    worker = worker_of(town)
+    worker._jobs = [("route", 1, town.wired.receiving.route_waiting)]
+    task = asyncio.create_task(worker.run())
+
+    async def routed() -> bool:
+        return (await rows(town, InboundRequest))[0].routed_at is not None
+
+    await until(routed)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_a_demonstrations_worker_refuses_the_real_carrier(town: Town, settings: Settings) -> None:
+    real = settings.model_copy(update={"twilio_base_url": ""})
+    wired = wiring.wire(real, town.gateway)
+    await wiring.until_safe(wired)
+    await add(town, District(name="Demonstration", demonstration=True))
+    async with wired.db.transaction() as session:
+        for district in await rows(town, District):
+            if not district.demonstration:
+                await session.delete(await session.get_one(District, district.id))
+    with pytest.raises(BadSettings, match="demonstration"):
+        await wiring.until_safe(wired)
+    await wired.db.close()

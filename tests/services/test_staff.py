@@ -1,0 +1,147 @@
+"""Accounts, roles and signatures; and the district at a glance."""
+
+from __future__ import annotations
+
+import pytest
+from sqlmodel import col
+
+from tests.cast import PASSWORD, Town
+from tests.services.steps import LINCOLN, ROOSEVELT, change, listening, rows, the
+from tp_inbox.domain.access import Permission
+from tp_inbox.domain.errors import Invalid, NotAllowed, SignedOut
+from tp_inbox.storage.feed import ChangeKind
+from tp_inbox.storage.tables import Assignment, Inbox, Number, Role, Staff
+from tp_inbox.storage.tables.messages import NumberState
+
+
+async def sign_in(town: Town, email: str, password: str) -> str:
+    return await town.wired.services.sessions.sign_in(email, password, "192.0.2.1", "")
+
+
+class TestAdding:
+    async def test_a_new_person_signs_in_and_has_what_the_role_gives(self, town: Town) -> None:
+        staff = town.wired.services.staff
+        password = await staff.add(" Ana@District.Example ", "Ana Ames", "librarian", "School Admin", LINCOLN)
+        found = await town.wired.services.sessions.look_up(
+            await sign_in(town, "ana@district.example", password), own_act=False
+        )
+        assert found is not None
+        assert found.actor.schools_with(Permission.MESSAGE_ON_BEHALF) == {town.schools[LINCOLN]}
+        assert await rows(town, Inbox, col(Inbox.staff_id) == found.actor.staff_id)
+
+    async def test_a_district_role_needs_no_school(self, town: Town) -> None:
+        await town.wired.services.staff.add("ana@district.example", "Ana", "", "District Viewer", None)
+        assert (await rows(town, Assignment))[-1].school_id is None
+
+    @pytest.mark.parametrize(
+        ("email", "role", "school", "why"),
+        [
+            ("alice@district.example", "School Admin", LINCOLN, "already"),
+            ("ALICE@district.example", "School Admin", LINCOLN, "already"),
+            ("not an address", "School Admin", LINCOLN, "not an e-mail"),
+            (
+                "ana@district.example",
+                "Principal",
+                LINCOLN,
+                "no role of that name. There are: Counselor, District Admin",
+            ),
+            ("ana@district.example", "School Admin", None, f"Name one of: {LINCOLN}, {ROOSEVELT}"),
+            ("ana@district.example", "School Admin", "Hogwarts", "Name one of"),
+            ("ana@district.example", "District Admin", LINCOLN, "held at the district"),
+        ],
+    )
+    async def test_what_cannot_be_is_refused_and_nothing_is_written(
+        self, town: Town, email: str, role: str, school: str | None, why: str
+    ) -> None:
+        with pytest.raises(Invalid, match=why):
+            await town.wired.services.staff.add(email, "Ana", "", role, school)
+        assert len(await rows(town, Staff)) == len(town.staff)
+
+    @pytest.mark.parametrize("password", ["short", "x" * 201])
+    async def test_a_weak_password_is_refused(self, town: Town, password: str) -> None:
+        with pytest.raises(Invalid, match="12 to 200"):
+            await town.wired.services.staff.add("ana@district.example", "Ana", "", "School Admin", LINCOLN, password)
+
+
+class TestDisabling:
+    async def test_it_signs_out_everywhere_and_nobody_signs_in(self, town: Town) -> None:
+        token = await sign_in(town, town.email("alice"), PASSWORD)
+        async with listening(town) as heard:
+            await town.wired.services.staff.disable(town.email("alice").upper())
+            assert sorted(await heard.kinds()) == [ChangeKind.ACCESS, ChangeKind.SESSION]
+        assert await town.wired.services.sessions.look_up(token, own_act=False) is None
+        with pytest.raises(Invalid):
+            await sign_in(town, town.email("alice"), PASSWORD)
+
+    async def test_nobody_by_that_address_is_a_sentence(self, town: Town) -> None:
+        for ask in (town.wired.services.staff.disable, town.wired.services.staff.reset_password):
+            with pytest.raises(Invalid, match="no account"):
+                await ask("nobody@district.example")
+
+
+async def test_a_reset_password_signs_out_everywhere_and_the_old_one_is_wrong(town: Town) -> None:
+    token = await sign_in(town, town.email("alice"), PASSWORD)
+    fresh = await town.wired.services.staff.reset_password(town.email("alice"))
+    assert await town.wired.services.sessions.look_up(token, own_act=False) is None
+    with pytest.raises(Invalid):
+        await sign_in(town, town.email("alice"), PASSWORD)
+    assert await sign_in(town, town.email("alice"), fresh)
+
+
+class TestSignature:
+    async def test_it_is_cleaned_and_kept(self, town: Town) -> None:
+        alice, staff = await town.actor("alice"), town.wired.services.staff
+        assert await staff.save_signature(alice, "  Ms. Adams \r\n\r\n Lincoln ") == "Ms. Adams\nLincoln"
+        assert await staff.signature(alice) == "Ms. Adams\nLincoln"
+        assert await staff.signature(await town.actor("bob")) == ""
+
+    @pytest.mark.parametrize("text", ["x" * 101, "a\nb\nc", "a\x00b"])
+    async def test_one_that_cannot_be_is_refused_and_the_old_one_stays(self, town: Town, text: str) -> None:
+        alice, staff = await town.actor("alice"), town.wired.services.staff
+        await staff.save_signature(alice, "Ms. Adams")
+        with pytest.raises(Invalid):
+            await staff.save_signature(alice, text)
+        assert await staff.signature(alice) == "Ms. Adams"
+
+    async def test_who_was_disabled_changes_nothing(self, town: Town) -> None:
+        alice = await town.actor("alice")
+        await town.wired.services.staff.disable(town.email("alice"))
+        with pytest.raises(SignedOut):
+            await town.wired.services.staff.save_signature(alice, "Ms. Adams")
+
+
+class TestDistrict:
+    @pytest.mark.parametrize("who", ["alice", "bob", "charlie", "dora", "vera", "nora"])
+    async def test_only_who_manages_the_districts_staff_sees_it(self, town: Town, who: str) -> None:
+        with pytest.raises(NotAllowed):
+            await town.wired.services.district.overview(await town.actor(who))
+
+    async def test_schools_staff_and_who_holds_which_role_where(self, town: Town) -> None:
+        seen = await town.wired.services.district.overview(await town.actor("diana"))
+        assert [(s.name, s.number, s.students, s.staff) for s in seen.schools] == [
+            (LINCOLN, "(312) 555-0100", 2, 5),
+            (ROOSEVELT, "(630) 555-0100", 1, 2),
+        ]
+        held = {person.name: [(r.role, r.where) for r in person.roles] for person in seen.staff}
+        assert held["Nora Nash"] == [("Non-Rostered Staff", LINCOLN), ("Non-Rostered Staff", ROOSEVELT)]
+        assert held["Diana Drew"] == [("District Admin", "The district")]
+        assert list(held) == sorted(held)
+
+    @pytest.mark.parametrize(
+        ("state", "shown"), [(NumberState.STOPPED, "stopped"), (NumberState.BUYING, "being bought")]
+    )
+    async def test_a_number_that_does_not_work_says_so(self, town: Town, state: NumberState, shown: str) -> None:
+        await change(town, Number, state=state)
+        seen = await town.wired.services.district.overview(await town.actor("diana"))
+        assert {school.number for school in seen.schools} == {shown}
+
+    async def test_a_disabled_person_is_shown_as_such(self, town: Town) -> None:
+        await town.wired.services.staff.disable(town.email("bob"))
+        seen = await town.wired.services.district.overview(await town.actor("diana"))
+        assert [p.name for p in seen.staff if not p.active] == ["Bob Brown"]
+
+    async def test_of_an_empty_district_there_is_nothing_to_see(self, town: Town) -> None:
+        diana = await town.actor("diana")
+        await change(town, Role, col(Role.base_key) == "district_admin", permissions=["manage_staff"])
+        assert (await town.wired.services.district.overview(diana)).name == "Test District"
+        assert (await the(town, Staff, col(Staff.id) == diana.staff_id)).active
