@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
+import asyncpg
 import httpx
 import pytest
-from sqlalchemy import event
 from starlette.applications import Starlette
 
 from tests.web.harness import Stage, Tab
@@ -25,17 +25,14 @@ AWAY = "The database cannot be reached at the moment"
 @asynccontextmanager
 async def no_database(stage: Stage) -> AsyncIterator[None]:
     """Connections are gone, and new ones are refused."""
-    engine = stage.town.wired.db.engine
 
-    def refuse(*_: object) -> None:
+    async def refuse(*_: object, **__: object) -> None:
         raise ConnectionRefusedError
 
-    event.listen(engine.sync_engine, "do_connect", refuse)
-    await engine.dispose()
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncpg, "connect", refuse)
+        await stage.town.wired.db.engine.dispose()
         yield
-    finally:
-        event.remove(engine.sync_engine, "do_connect", refuse)
 
 
 @pytest.fixture

@@ -70,8 +70,9 @@ def unread(tab: Tab) -> int:
 @pytest.fixture
 def small_window(monkeypatch: pytest.MonkeyPatch) -> int:
     """So that a test need not write hundreds of texts."""
-    monkeypatch.setattr("tp_inbox.web.states.thread.MOST_IN_WINDOW", 60)
-    return 60
+    monkeypatch.setattr("tp_inbox.services.inboxes.MESSAGES_A_PAGE", 10)
+    monkeypatch.setattr("tp_inbox.web.states.thread.MOST_IN_WINDOW", 20)
+    return 20
 
 
 @pytest.fixture
@@ -443,7 +444,7 @@ async def test_reading_far_above_leaves_no_hole_and_leads_back(
     await stage.hears()
     assert bubbles(alice) == sent[:small_window]
     await alice.call(ThreadState.show_newest)
-    assert bubbles(alice) == [*sent, "at the end"][-50:]
+    assert bubbles(alice) == [*sent, "at the end"][-10:]
     assert alice.var(ThreadState, "last_id") == alice.var(ThreadState, "rows")[-1]["id"]
 
 
@@ -451,7 +452,7 @@ async def test_sending_from_far_above_leads_back_to_the_end(
     stage: Stage, open_thread: tuple[Tab, int], small_window: int
 ) -> None:
     alice, school = open_thread
-    for number in range(small_window + 10):
+    for number in range(small_window + 5):
         await school_writes(stage, f"text {number}")
     await alice.reconnect()
     for _ in range(3):
