@@ -8,9 +8,7 @@ SESSION_COOKIE = "tp_inbox_session"
 
 
 def set_session(response: Response, token: str, max_age: int, *, secure: bool) -> None:
-    response.set_cookie(
-        SESSION_COOKIE, token, max_age=max_age, path="/", secure=secure, httponly=True, samesite="lax"
-    )
+    response.set_cookie(SESSION_COOKIE, token, max_age=max_age, path="/", secure=secure, httponly=True, samesite="lax")
 
 
 def clear_session(response: Response, *, secure: bool) -> None:
