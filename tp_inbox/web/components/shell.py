@@ -48,7 +48,9 @@ def first_paint() -> rx.Component:
 
 def toasts() -> rx.Component:
     """Where short notices appear; above the composer, which is used most."""
-    return rx.toast.provider(rich_colors=False, position="top-center", duration=6000, offset="14px", mobile_offset="12px")
+    return rx.toast.provider(
+        rich_colors=False, position="top-center", duration=6000, offset="14px", mobile_offset="12px"
+    )
 
 
 def _rail(here: str) -> rx.Component:
