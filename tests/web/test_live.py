@@ -26,7 +26,7 @@ from tp_inbox.web.states.new_message import NewMessageState
 from tp_inbox.web.states.push import ACCESS_CHANGED, PushState
 from tp_inbox.web.states.settings_page import SettingsPage
 from tp_inbox.web.states.shell import ShellState
-from tp_inbox.web.states.thread import MOST_IN_TAIL, NO_ACCESS, ThreadState
+from tp_inbox.web.states.thread import MOST_IN_TAIL, MOST_PARKED, NO_ACCESS, ThreadState
 
 LATEST = 10**9
 """Named as seen, so that no send is refused for what was missed."""
@@ -55,7 +55,7 @@ async def loses(stage: Stage, who: str) -> None:
 
 
 def bubbles(tab: Tab) -> list[str]:
-    return [row["text"] for row in (tab.var(ThreadState, "rows") or []) + (tab.var(ThreadState, "tail") or [])]
+    return [row["text"] for part in ("rows", "parked", "tail") for row in tab.var(ThreadState, part) or []]
 
 
 def lines(tab: Tab) -> list[dict[str, Any]]:
@@ -72,6 +72,7 @@ def small_window(monkeypatch: pytest.MonkeyPatch) -> int:
     """So that a test need not write hundreds of texts."""
     monkeypatch.setattr("tp_inbox.services.inboxes.MESSAGES_A_PAGE", 10)
     monkeypatch.setattr("tp_inbox.web.states.thread.MOST_IN_WINDOW", 20)
+    monkeypatch.setattr("tp_inbox.web.states.thread.MOST_PARKED", 0)
     return 20
 
 
@@ -197,7 +198,7 @@ async def test_a_push_asks_the_database_as_much_for_thirteen_tabs_as_for_one(sta
     one, thirteen = asked
     assert stage.live.open_tabs == 13
     assert len(thirteen) <= len(one)
-    assert sum("JOIN session" in statement for statement in thirteen) == 2, "the change, and the marker of this test"
+    assert sum("JOIN session" in statement for statement in thirteen) == 1
 
 
 async def test_a_change_that_concerns_nobody_reads_nothing(stage: Stage) -> None:
@@ -427,6 +428,22 @@ async def test_a_long_conversation_stays_a_window(
     assert len(tail) <= MOST_IN_TAIL
     assert bubbles(alice) == sent[-len(rows + tail) :]
     assert alice.var(ThreadState, "older") is True
+
+
+async def test_a_full_tail_is_parked_and_the_rows_are_not_sent_again(
+    stage: Stage, open_thread: tuple[Tab, int]
+) -> None:
+    alice, _ = open_thread
+    sent = [f"text {n}" for n in range(MOST_PARKED + MOST_IN_TAIL)]
+    for body in sent[: MOST_IN_TAIL + 1]:
+        await school_writes(stage, body, "dora")
+    await stage.hears()
+    assert (alice.var(ThreadState, "rows"), len(alice.var(ThreadState, "parked"))) == ([], MOST_IN_TAIL + 1)
+    for body in sent[MOST_IN_TAIL + 1 :]:
+        await school_writes(stage, body, "dora")
+    await stage.hears()
+    assert bubbles(alice) == sent
+    assert len(alice.var(ThreadState, "rows")) > MOST_PARKED
 
 
 async def test_reading_far_above_leaves_no_hole_and_leads_back(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, bindparam, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from tp_inbox.services.inboxes import UNREAD, message_row, status_of
@@ -32,33 +33,45 @@ class Changes:
         self._db = db
 
     async def read(self, change: Change, staff_ids: Collection[int]) -> Changed:
-        if change.kind is ChangeKind.MESSAGE:
-            return await self._message(change, staff_ids)
-        if change.kind is ChangeKind.STATUS:
-            return await self._status(change)
+        match change.kind:
+            case ChangeKind.MESSAGE:
+                return await self._message(change, staff_ids)
+            case ChangeKind.STATUS:
+                return await self._status(change)
+            case ChangeKind.READ:
+                async with self._db.reading() as session:
+                    return Changed(change, unread=await _unread(session, change, staff_ids))
         return Changed(change)
 
     async def _message(self, change: Change, staff_ids: Collection[int]) -> Changed:
-        written = (
-            select(Message, col(Staff.name))
-            .outerjoin(Staff, col(Staff.id) == col(Message.author_id))
-            .where(col(Message.id) == change.message)
-        )
-        counts = (
-            select(col(Staff.id), UNREAD.label("unread"))
-            .join(Thread, col(Thread.id) == change.thread)
-            .outerjoin(
-                ReadMarker,
-                and_(col(ReadMarker.staff_id) == col(Staff.id), col(ReadMarker.thread_id) == col(Thread.id)),
-            )
-            .where(col(Staff.id).in_(staff_ids))
-        )
         async with self._db.reading() as session:
-            message, author = (await session.execute(written)).one()
-            by_staff = {row.id: row.unread for row in await session.execute(counts)}
-        return Changed(change, message_row(message, author), status_of(message), by_staff)
+            message, author = (await session.execute(WRITTEN, {"message": change.message})).one()
+            unread = await _unread(session, change, staff_ids)
+        return Changed(change, message_row(message, author), status_of(message), unread)
 
     async def _status(self, change: Change) -> Changed:
         async with self._db.reading() as session:
             message = await session.get_one(Message, change.message)
         return Changed(change, status=status_of(message))
+
+
+async def _unread(session: AsyncSession, change: Change, staff_ids: Collection[int]) -> dict[int, int]:
+    found = await session.execute(COUNTS, {"thread": change.thread, "staff": list(staff_ids)})
+    return {row.id: row.unread for row in found}
+
+
+# Made once: this stands on the way of every text to every screen.
+WRITTEN = (
+    select(Message, col(Staff.name))
+    .outerjoin(Staff, col(Staff.id) == col(Message.author_id))
+    .where(col(Message.id) == bindparam("message"))
+)
+COUNTS = (
+    select(col(Staff.id), UNREAD.label("unread"))
+    .join(Thread, col(Thread.id) == bindparam("thread"))
+    .outerjoin(
+        ReadMarker,
+        and_(col(ReadMarker.staff_id) == col(Staff.id), col(ReadMarker.thread_id) == col(Thread.id)),
+    )
+    .where(col(Staff.id).in_(bindparam("staff", expanding=True)))
+)

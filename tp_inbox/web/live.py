@@ -33,6 +33,7 @@ SWEEP_SECONDS = 60.0
 CLOSED_SECONDS = 900.0
 """How long the state of a tab without a connection is kept: a walk between two buildings."""
 AGAIN_SECONDS = 1.0
+PERSONS_OWN = frozenset({ChangeKind.ACCESS, ChangeKind.SESSION, ChangeKind.READ})
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ class Live:
     async def _pass_on(self, app: rx.App, change: Change) -> None:
         self._forget_old()
         self._forget_people(change)
-        tabs = self._connected(app)
+        tabs = _of_one_person(change, self._connected(app))
         if not tabs:
             return
         people = await services().sessions.resolve({t.session_id for t in tabs.values()})
@@ -174,10 +175,16 @@ class Live:
                 heard.people = {s: a for s, a in heard.people.items() if a.staff_id != change.staff}
 
 
-async def _that_may_see(change: Change, tabs: dict[str, Tab], people: dict[int, Actor]) -> list[str]:
+def _of_one_person(change: Change, tabs: dict[str, Tab]) -> dict[str, Tab]:
     """A change of one person's own concerns their tabs alone, wherever it happened."""
-    if change.kind in (ChangeKind.ACCESS, ChangeKind.SESSION, ChangeKind.READ):
-        return [t for t, tab in tabs.items() if tab.staff_id == change.staff and tab.session_id in people]
+    if change.kind not in PERSONS_OWN:
+        return tabs
+    return {token: tab for token, tab in tabs.items() if tab.staff_id == change.staff}
+
+
+async def _that_may_see(change: Change, tabs: dict[str, Tab], people: dict[int, Actor]) -> list[str]:
+    if change.kind in PERSONS_OWN:
+        return [t for t, tab in tabs.items() if tab.session_id in people]
     inbox = await services().inboxes.inbox_ref(change.inbox or 0)
     return [t for t, tab in tabs.items() if (a := people.get(tab.session_id)) and access.may_read(a, inbox)]
 

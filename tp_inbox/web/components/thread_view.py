@@ -84,6 +84,7 @@ def _timeline() -> rx.Component:
         ),
         rx.cond(nothing, empty("hand", "A new conversation", "Nothing has been written here yet.")),
         rx.foreach(ThreadState.rows, _message),
+        rx.foreach(ThreadState.parked, _message),
         rx.foreach(ThreadState.tail, _message),
         rx.el.div(id="outgoing"),
         thread=HEAD.id,

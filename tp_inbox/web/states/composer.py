@@ -72,7 +72,7 @@ class ComposerState(rx.State):
     async def retry(self, message_id: int) -> None:
         """Sends a failed text of the open thread again, as a new one."""
         thread = await self.get_state(ThreadState)
-        if not thread._shows(message_id):
+        if message_id not in thread._shown:
             raise NotFound
         message = await services().sending.retry(actor(), message_id)
         await thread._to_the_end()

@@ -65,23 +65,38 @@ class InboxState(rx.State):
             row = _renewed(known, message, changed.unread.get(actor().staff_id, 0), actor().staff_id)
         else:
             row = await self._row_in_this_tab(changed)
-        if known is None or row is None or bool(known.unread) != bool(row.unread):
-            await (await self.get_state(ShellState))._count()
+        shell = await self.get_state(ShellState)
+        if known is None or row is None:
+            await shell._count()
+        else:
+            shell._shift(row.box, bool(row.unread) - bool(known.unread))
         if row:
             self._to_the_top(row)
 
+    async def _take_read(self, changed: Changed) -> None:
+        """Read in one of this person's tabs: the line and the counts follow in all of them."""
+        known, unread = self._row(changed.change.thread or 0), changed.unread.get(actor().staff_id, 0)
+        shell = await self.get_state(ShellState)
+        if known is None:
+            await shell._count()
+            return
+        shell._shift(known.box, bool(unread) - bool(known.unread))
+        self._put_in_place(replace(known, unread=unread))
+
     async def _update(self, thread_id: int) -> None:
-        """One row anew, where it stands: it was read, or a draft began or ended."""
+        """One row anew, where it stands: a draft began or ended."""
         if self._row(thread_id) is None:
             return
         try:
-            row = await services().inboxes.thread_row(actor(), thread_id)
+            self._put_in_place(await services().inboxes.thread_row(actor(), thread_id))
         except NotFound:
             return
-        if thread_id in self.moved_ids:
-            self.moved = [row if r.id == thread_id else r for r in self.moved]
+
+    def _put_in_place(self, row: ThreadRow) -> None:
+        if row.id in self.moved_ids:
+            self.moved = [row if r.id == row.id else r for r in self.moved]
         else:
-            self.rows = [row if r.id == thread_id else r for r in self.rows]
+            self.rows = [row if r.id == row.id else r for r in self.rows]
 
     async def _row_in_this_tab(self, changed: Changed) -> ThreadRow | None:
         """The line of a thread that is not in the list yet; None when it belongs to the other tab."""

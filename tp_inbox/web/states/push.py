@@ -62,8 +62,7 @@ class PushState(rx.State):
             case ChangeKind.CONSENT if changed.change.thread == thread.head.id:
                 await thread._look_again()
             case ChangeKind.READ:
-                await inbox._update(changed.change.thread or 0)
-                await (await self.get_state(ShellState))._count()
+                await inbox._take_read(changed)
 
     async def _load_again(self) -> rx.event.EventSpec | None:
         page = PAGES.get(path_of(self).strip("/").partition("/")[0])

@@ -55,3 +55,10 @@ class ShellState(rx.State):
     async def _count(self) -> None:
         """Comes after the list, so that a text which arrives between the two is counted once."""
         self.tabs = await services().inboxes.tabs(actor())
+
+    def _shift(self, box: str, threads: int) -> None:
+        """So many threads more, or fewer, have unread texts."""
+        if not threads:
+            return
+        field = f"{box}_unread"
+        self.tabs = replace(self.tabs, **{field: max(0, getattr(self.tabs, field) + threads)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +16,7 @@ from tp_inbox.services.views import MessageRow, StatusView, ThreadHead
 from tp_inbox.web.acting import actor
 
 MOST_IN_TAIL = 10
+MOST_PARKED = 40
 MOST_IN_WINDOW = 150
 NO_ACCESS = "You no longer have access to this conversation."
 
@@ -34,8 +36,9 @@ class Opened:
 class ThreadState(rx.State):
     head: ThreadHead = NO_HEAD
     rows: list[MessageRow] = []
+    parked: list[MessageRow] = []
     tail: list[MessageRow] = []
-    """What came since the rows were sent; a new bubble sends these few alone."""
+    """What came since the rows were sent. A new bubble sends these few alone; a full tail is parked."""
     statuses: dict[str, StatusView] = {}
     """By message id, what became of bubbles after they were sent to the screen."""
     older: bool = False
@@ -45,33 +48,24 @@ class ThreadState(rx.State):
     """A sentence in place of the thread."""
     family_shown: bool = False
 
-    @rx.var
-    def last_id(self) -> int:
-        """The newest bubble on the screen, which a send names as seen."""
-        return max((row.id for row in [*self.rows, *self.tail]), default=0)
-
-    @rx.var
-    def last_out_id(self) -> int:
-        """The newest text of ours; "delivered" is said under it alone."""
-        return next((row.id for row in reversed([*self.rows, *self.tail]) if row.outbound), 0)
-
-    @rx.var
-    def first_id(self) -> int:
-        return self.rows[0].id if self.rows else 0
-
-    @rx.var
-    def sent_keys(self) -> list[str]:
-        """Keys of the newest texts of ours: the composer lets go of what is among them."""
-        return [row.key for row in [*self.rows, *self.tail][-12:] if row.outbound]
+    last_id: int = 0
+    """The newest bubble on the screen, which a send names as seen."""
+    last_out_id: int = 0
+    """The newest text of ours; "delivered" is said under it alone."""
+    first_id: int = 0
+    sent_keys: list[str] = []
+    """Keys of the newest texts of ours: the composer lets go of what is among them."""
+    _shown: frozenset[int] = frozenset()
+    _end: MessageRow | None = None
 
     @rx.event
     async def show_older(self) -> None:
         if not self.rows or not self.older:
             return
         found, self.older = await services().inboxes.messages(actor(), self.head.id, before=self.rows[0].id)
-        window = [*found, *self.rows, *self.tail]
+        window = [*found, *self._window()]
         self.newer = self.newer or len(window) > MOST_IN_WINDOW
-        self.rows, self.tail = in_groups(window[:MOST_IN_WINDOW]), []
+        self._put(window[:MOST_IN_WINDOW])
 
     @rx.event
     async def show_newest(self) -> None:
@@ -100,11 +94,21 @@ class ThreadState(rx.State):
     def _show(self, opened: Opened) -> None:
         if opened.head.id != self.head.id:
             self.family_shown = False
-        self.head, self.rows, self.older = opened.head, list(opened.rows), opened.older
-        self.tail, self.statuses, self.newer, self.missing = [], {}, False, opened.missing
+        self.head, self.older = opened.head, opened.older
+        self.statuses, self.newer, self.missing = {}, False, opened.missing
+        self._put(opened.rows)
 
-    def _shows(self, message_id: int) -> bool:
-        return any(row.id == message_id for row in [*self.rows, *self.tail])
+    def _put(self, window: Sequence[MessageRow]) -> None:
+        """These bubbles and no others, with what the screen has to know of them."""
+        self.rows, self.parked, self.tail = in_groups(window), [], []
+        ours = [row for row in window if row.outbound]
+        self._shown = frozenset(row.id for row in window)
+        self._end = window[-1] if window else None
+        self.first_id, self.last_id = (window[0].id if window else 0), max(self._shown, default=0)
+        self.last_out_id, self.sent_keys = (ours[-1].id if ours else 0), [row.key for row in ours[-MOST_IN_TAIL:]]
+
+    def _window(self) -> list[MessageRow]:
+        return [*self.rows, *self.parked, *self.tail]
 
     async def _to_the_end(self) -> None:
         """The newest page again; somebody who lost access meanwhile gets the sentence."""
@@ -119,24 +123,35 @@ class ThreadState(rx.State):
 
     def _append(self, message: MessageRow) -> None:
         """Once, whichever way it came: from one's own click, or from the feed."""
-        if self._shows(message.id) or self.newer:
+        if message.id in self._shown or self.newer:
             return
-        window = [*self.rows, *self.tail]
-        if window and _place(message) < _place(window[-1]):
-            self._fold(sorted([*window, message], key=_place))
+        if self._end and _place(message) < _place(self._end):
+            self._fold(sorted([*self._window(), message], key=_place))
             return
-        (message,) = in_groups([message], above=window[-1] if window else None)
+        (message,) = in_groups([message], above=self._end)
         self.tail = [*self.tail, message]
+        self._count_in(message)
         if len(self.tail) > MOST_IN_TAIL:
-            self._fold([*window, message])
+            self._park()
+
+    def _count_in(self, message: MessageRow) -> None:
+        self._shown, self._end, self.last_id = self._shown | {message.id}, message, max(self.last_id, message.id)
+        if message.outbound:
+            self.last_out_id, self.sent_keys = message.id, [*self.sent_keys, message.key][-MOST_IN_TAIL:]
+
+    def _park(self) -> None:
+        """A full tail is parked, and many parked ones become part of the rows: what is sent again stays small."""
+        self.parked, self.tail = [*self.parked, *self.tail], []
+        if len(self.parked) > MOST_PARKED:
+            self._fold(self._window())
 
     def _fold(self, window: list[MessageRow]) -> None:
-        """The tail becomes part of the rows; what leaves the window above can be asked for again."""
+        """What leaves the window above can be asked for again."""
         self.older = self.older or len(window) > MOST_IN_WINDOW
-        self.rows, self.tail = in_groups(window[-MOST_IN_WINDOW:]), []
+        self._put(window[-MOST_IN_WINDOW:])
 
     def _take_status(self, changed: Changed) -> None:
-        if changed.status and self._shows(changed.change.message or 0):
+        if changed.status and (changed.change.message or 0) in self._shown:
             self.statuses = {**self.statuses, str(changed.change.message): changed.status}
 
     async def _look_again(self) -> None:
