@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Collection
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Select, and_, bindparam, exists, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -40,6 +40,14 @@ NOT_OURS = "not a number of ours"
 PICTURE, NO_WORDS = "Picture", "(no words)"
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one stored request."""
+
+    request_id: int
+    routed: bool
+
+
 class Receiving:
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -49,11 +57,13 @@ class Receiving:
 
         Raises Unavailable when nothing could be stored, so that the sender tries again.
         """
-        if await self._store(text):
-            try:
-                await self.route_waiting(ROUTED_WHILE_ANSWERING)
-            except Unavailable:
-                log.warning("receiving: %s is stored and waits to be routed", text.sid)
+        request_id = await self._store(text)
+        if request_id is None:
+            return
+        try:
+            await self._route_up_to(request_id)
+        except Unavailable:
+            log.warning("receiving: %s is stored and waits to be routed", text.sid)
 
     async def route_waiting(self, at_most: int = ROUTED_AT_ONCE) -> int:
         """Routes what is stored and not routed yet, in the order of arrival; how many were routed.
@@ -65,7 +75,7 @@ class Receiving:
         for _ in range(at_most):
             if (outcome := await self._route_next()) is None:
                 break
-            routed += outcome
+            routed += outcome.routed
         return routed
 
     async def stored(self, sids: Collection[str]) -> set[str]:
@@ -74,7 +84,15 @@ class Receiving:
         async with self._db.reading() as session:
             return set(await session.scalars(query))
 
-    async def _store(self, text: InboundText) -> bool:
+    async def _route_up_to(self, request_id: int) -> None:
+        """This one and what waits before it, while the carrier waits for its answer."""
+        for _ in range(ROUTED_WHILE_ANSWERING):
+            outcome = await self._route_next()
+            if outcome is None or outcome.request_id == request_id:
+                return
+
+    async def _store(self, text: InboundText) -> int | None:
+        """The new row's id; None when this SID is there already."""
         now = utc_now()
         row = insert(InboundRequest).values(
             sid=text.sid,
@@ -87,14 +105,14 @@ class Receiving:
         )
         async with self._db.transaction() as session:
             stored = await session.execute(row.on_conflict_do_nothing().returning(col(InboundRequest.id)))
-            return stored.scalar_one_or_none() is not None
+            return stored.scalar_one_or_none()
 
-    async def _route_next(self) -> bool | None:
-        """None when nothing waits; False when the next one could not be routed and was put off."""
+    async def _route_next(self) -> Outcome | None:
+        """None when nothing waits; the next one is routed, or put off when it cannot be."""
         taken: list[int] = []
         try:
             async with self._db.transaction() as session:
-                request = await session.scalar(_next_waiting())
+                request = await session.scalar(NEXT_WAITING, {"now": utc_now()})
                 if request is None:
                     return None
                 taken.append(request.id)
@@ -106,8 +124,8 @@ class Receiving:
                 raise
             log.exception("receiving: request %s could not be routed", taken[0])
             await self._put_off(taken[0], type(error).__name__)
-            return False
-        return True
+            return Outcome(taken[0], routed=False)
+        return Outcome(taken[0], routed=True)
 
     async def _put_off(self, request_id: int, problem: str) -> None:
         async with self._db.transaction() as session:
@@ -133,13 +151,29 @@ def _next_waiting() -> Select[InboundRequest]:
         .where(
             col(InboundRequest.routed_at).is_(None),
             col(InboundRequest.attempts) < MOST_TRIES,
-            col(InboundRequest.next_attempt_at) <= utc_now(),
+            col(InboundRequest.next_attempt_at) <= bindparam("now"),
             ~waits_behind,
         )
         .order_by(col(InboundRequest.id))
         .limit(1)
         .with_for_update(skip_locked=True)
     )
+
+
+def _where_it_goes() -> Select[Number, Thread]:
+    owner = or_(col(Inbox.staff_id) == col(Number.staff_id), col(Inbox.school_id) == col(Number.school_id))
+    of_phone = and_(col(Thread.inbox_id) == col(Inbox.id), col(Thread.phone_id) == bindparam("phone"))
+    return (
+        select(Number, Thread)
+        .outerjoin(Inbox, owner)
+        .outerjoin(Thread, of_phone)
+        .where(col(Number.e164) == bindparam("recipient"))
+    )
+
+
+# Made once: these stand on the way of every text that comes in.
+NEXT_WAITING, WHERE_IT_GOES = _next_waiting(), _where_it_goes()
+PHONE = select(FamilyPhone).where(col(FamilyPhone.e164) == bindparam("sender")).with_for_update(key_share=True)
 
 
 async def _settle(session: AsyncSession, request: InboundRequest) -> None:
@@ -151,13 +185,13 @@ async def _settle(session: AsyncSession, request: InboundRequest) -> None:
 
 async def _routed(session: AsyncSession, text: InboundText) -> Message | None:
     """By our number's owner: a person's own inbox, or the school's, where unknown senders are shown as such."""
-    number = await session.scalar(select(Number).where(col(Number.e164) == text.recipient))
-    if number is None:
+    phone = await _phone(session, text.sender)
+    found = (await session.execute(WHERE_IT_GOES, {"recipient": text.recipient, "phone": phone.id})).one_or_none()
+    if found is None:
         log.error("receiving: %s came to a number that is not ours", text.sid)
         return None
-    if found := await session.scalar(select(Message).where(col(Message.sid) == text.sid)):
-        return found
-    thread = await _thread(session, number, text.sender)
+    number, thread = found
+    thread = thread or await _new_thread(session, number, phone)
     message = _message(thread, number, text)
     session.add(message)
     await session.flush()
@@ -167,17 +201,18 @@ async def _routed(session: AsyncSession, text: InboundText) -> Message | None:
     return message
 
 
-async def _thread(session: AsyncSession, number: Number, sender: str) -> Thread:
+async def _new_thread(session: AsyncSession, number: Number, phone: FamilyPhone) -> Thread:
     """Under the family phone's lock."""
-    phone = await _phone(session, sender)
     thread_id = await thread_between(session, await _inbox_of(session, number), phone.id)
     return await session.get_one(Thread, thread_id)
 
 
 async def _phone(session: AsyncSession, e164: str) -> FamilyPhone:
+    """Under its lock; made when nobody has written from it before."""
+    if found := await session.scalar(PHONE, {"sender": e164}):
+        return found
     await session.execute(insert(FamilyPhone).values(e164=e164, language="en").on_conflict_do_nothing())
-    query = select(FamilyPhone).where(col(FamilyPhone.e164) == e164)
-    return (await session.scalars(query.with_for_update(key_share=True))).one()
+    return (await session.scalars(PHONE, {"sender": e164})).one()
 
 
 async def _inbox_of(session: AsyncSession, number: Number) -> int:

@@ -7,8 +7,9 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, func, select, text, update
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Row, any_, bindparam, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -47,6 +48,21 @@ class SignedIn:
     actor: Actor
 
 
+# Made once: every event of every tab asks one of these.
+LIVING = (
+    actors.GRANTS.add_columns(col(Session.id).label("session_id"), col(Session.used_at))
+    .join(Session, col(Session.staff_id) == col(Staff.id))
+    .where(
+        col(Staff.active),
+        col(Session.ended_at).is_(None),
+        col(Session.expires_at) > bindparam("now"),
+        col(Session.used_at) > bindparam("used_since"),
+    )
+)
+BY_TOKEN = LIVING.where(col(Session.token_digest) == bindparam("digest"))
+BY_IDS = LIVING.where(col(Session.id) == any_(bindparam("ids", type_=ARRAY(BigInteger))))
+
+
 class Sessions:
     def __init__(self, db: Database, idle: timedelta, absolute: timedelta) -> None:
         self._db = db
@@ -73,7 +89,7 @@ class Sessions:
     async def look_up(self, token: str, *, own_act: bool) -> SignedIn | None:
         """None when the session is unknown, ended, or too old. ``own_act``: the person did something now."""
         async with self._db.reading() as session:
-            rows = (await session.execute(self._living().where(col(Session.token_digest) == _digest(token)))).all()
+            rows = (await session.execute(BY_TOKEN, self._living() | {"digest": _digest(token)})).all()
             if not rows:
                 return None
             found = _signed_in(rows)[0]
@@ -84,7 +100,7 @@ class Sessions:
     async def resolve(self, session_ids: Collection[int]) -> dict[int, Actor]:
         """The people behind these sessions; ended sessions are left out. One query for any number."""
         async with self._db.reading() as session:
-            rows = (await session.execute(self._living().where(col(Session.id).in_(session_ids)))).all()
+            rows = (await session.execute(BY_IDS, self._living() | {"ids": list(session_ids)})).all()
         return {s.session_id: s.actor for s in _signed_in(rows)}
 
     async def sign_out(self, token: str) -> None:
@@ -99,18 +115,9 @@ class Sessions:
         async with self._db.transaction() as session:
             await session.execute(delete(SignInFailure).where(col(SignInFailure.at) < utc_now() - timedelta(days=1)))
 
-    def _living(self) -> Select:
+    def _living(self) -> dict[str, Any]:
         now = utc_now()
-        return (
-            actors.GRANTS.add_columns(col(Session.id).label("session_id"), col(Session.used_at))
-            .join(Session, col(Session.staff_id) == col(Staff.id))
-            .where(
-                col(Staff.active),
-                col(Session.ended_at).is_(None),
-                col(Session.expires_at) > now,
-                col(Session.used_at) > now - self._idle,
-            )
-        )
+        return {"now": now, "used_since": now - self._idle}
 
     async def _note_attempt(self, account: bytes, address: str) -> None:
         """Counts the attempt as failed before it is tried, so that a burst cannot slip through together."""
