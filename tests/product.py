@@ -57,7 +57,8 @@ def running_product(data: Path, **settings: str) -> Iterator[Product]:
     """Everything up and seeded; nothing is left when the block ends."""
     port, simulator_port = free_port(), free_port()
     product = Product(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{simulator_port}", data, data / "product.log")
-    environment = _clean() | {"PORT": str(port), "SIMULATOR_PORT": str(simulator_port), "DATA_DIR": str(data)} | settings
+    own = {"PORT": str(port), "SIMULATOR_PORT": str(simulator_port), "DATA_DIR": str(data)}
+    environment = _clean() | own | settings
     with product.log.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "tp_inbox.cli", "demo", "--stop-with-parent"],

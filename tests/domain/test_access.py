@@ -150,7 +150,7 @@ def test_who_is_not_active_may_nothing() -> None:
     for inbox in (own(), shared()):
         assert (may_read(here, inbox), may_read(gone, inbox)) == (True, False)
         assert not may_send(gone, inbox, frozenset({LINCOLN}))
-    assert access.directory_schools(gone, [LINCOLN]) == access.writable_schools(gone) == frozenset()
+    assert access.writable_schools(gone) == frozenset()
     assert not any(gone.anywhere(p) for p in Permission)
     assert not access.may_see_district(gone)
 
@@ -186,19 +186,7 @@ class TestFrom:
             assert refusal is None or refusal.sentence.endswith(".")
 
 
-class TestDirectory:
-    def test_a_district_role_sees_every_school(self) -> None:
-        assert access.directory_schools(somebody((None, {P.SEE_DIRECTORY})), [LINCOLN, ROOSEVELT]) == {
-            LINCOLN,
-            ROOSEVELT,
-        }
-
-    def test_a_schools_role_sees_its_own(self) -> None:
-        assert access.directory_schools(somebody((LINCOLN, {P.SEE_DIRECTORY})), [LINCOLN, ROOSEVELT]) == {LINCOLN}
-
-    def test_whom_one_may_write_to_one_may_look_up(self) -> None:
-        assert access.directory_schools(somebody((LINCOLN, {P.PERSONAL_MESSAGES})), [LINCOLN, ROOSEVELT]) == {LINCOLN}
-
+class TestWriting:
     def test_to_see_is_not_to_write(self) -> None:
         assert access.writable_schools(somebody((LINCOLN, {P.SEE_DIRECTORY}))) == frozenset()
         assert access.writable_schools(somebody((LINCOLN, {P.MESSAGE_ON_BEHALF}))) == {LINCOLN}

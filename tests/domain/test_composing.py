@@ -1,8 +1,7 @@
 """What a person writes, made ready or refused with one clear sentence."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tp_inbox.domain.composing import (
     MAX_BODY,

@@ -4,8 +4,7 @@ from functools import reduce
 from itertools import permutations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tp_inbox.domain.delivery import (
     FINAL,
@@ -92,7 +91,7 @@ def test_an_incoming_text_stays_received() -> None:
 
 
 def test_every_state_is_either_final_or_pending() -> None:
-    assert FINAL | PENDING == frozenset(S)
+    assert frozenset(S) == FINAL | PENDING
     assert not FINAL & PENDING
 
 

@@ -3,8 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tp_inbox.domain.eligibility import Ineligible, age_on, may_text_student, textable_from
 

@@ -1,8 +1,7 @@
 """Phone numbers: what people type becomes E.164, and nonsense a clear sentence."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tp_inbox.domain.errors import Invalid
 from tp_inbox.domain.phone import area_code, digits, display_phone, parse_phone
@@ -68,9 +67,10 @@ def test_an_extension_is_refused_because_no_text_can_reach_it() -> None:
 @given(st.text())
 def test_whatever_is_typed_gives_a_number_or_a_refusal(typed: str) -> None:
     try:
-        assert parse_phone(typed).startswith("+")
+        said = parse_phone(typed)
     except Invalid as refusal:
-        assert refusal.sentence.endswith(".")
+        said = refusal.sentence
+    assert said.startswith("+") or said.endswith(".")
 
 
 def test_a_family_abroad_keeps_its_country() -> None:

@@ -1,8 +1,7 @@
 """Segments: known vectors, and a simple model that sends a text unit by unit."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tp_inbox.domain.segments import GSM_BASIC, GSM_EXTENSION, Encoding, count, hint, plain_alternative
 

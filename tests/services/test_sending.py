@@ -561,3 +561,13 @@ async def test_the_row_of_the_list_shows_the_newest_text(town: Town) -> None:
     await town.wired.receiving.receive(text_from(body="older", at=datetime.now(UTC) - timedelta(hours=1)))
     await due_now(town)
     assert (await the(town, Thread, col(Thread.id) == thread)).preview == "Mia did well"
+
+
+async def test_other_words_from_the_same_draft_in_another_window_go_out_too_and_once(town: Town) -> None:
+    alice, thread, key = await town.actor("alice"), await town.personal("alice"), uuid4()
+    send = town.wired.services.sending.send
+    first = await send(alice, thread, "See you at 3", key, 0)
+    second = await send(alice, thread, "See you at 3:15 instead", key, first.id)
+    again = await send(alice, thread, "See you at 3:15 instead", key, first.id)
+    assert (second.text, again.id) == ("See you at 3:15 instead", second.id)
+    assert second.id != first.id

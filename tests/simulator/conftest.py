@@ -180,8 +180,14 @@ def simulate(tmp_path: Path) -> Iterator[Simulate]:
 
     def start(**settings) -> Simulation:
         config = SimulatorConfig(
-            **{"account_sid": ACCOUNT, "auth_token": TOKEN, "data_path": tmp_path / "simulator", "port": free_port(),
-               "delays": Delays.none(), **settings}
+            **{
+                "account_sid": ACCOUNT,
+                "auth_token": TOKEN,
+                "data_path": tmp_path / "simulator",
+                "port": free_port(),
+                "delays": Delays.none(),
+                **settings,
+            }
         )
         threads.append(Thread(config))
         clients.append(httpx.Client(base_url=config.base_url, trust_env=False, timeout=20))

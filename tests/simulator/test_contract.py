@@ -22,7 +22,9 @@ ERROR = {
     "type": "object",
     "required": ["code", "message", "more_info", "status"],
     "properties": {
-        "code": {"type": "integer"}, "message": {"type": "string"}, "more_info": {"type": "string", "format": "uri"},
+        "code": {"type": "integer"},
+        "message": {"type": "string"},
+        "more_info": {"type": "string", "format": "uri"},
         "status": {"type": "integer"},
     },
 }

@@ -19,7 +19,8 @@ def test_phones_keep_their_labels(simulation: Simulation) -> None:
     simulation.web.put("/simulator/phones", json=[{"number": AMINA, "label": "Amina H.", "language": "so"}])
     phones = simulation.web.get("/simulator/phones").json()
     assert [(phone["number"], phone["label"], phone["language"]) for phone in phones] == [
-        (AMINA, "Amina H.", "so"), ("+12125550142", "Bo", ""),
+        (AMINA, "Amina H.", "so"),
+        ("+12125550142", "Bo", ""),
     ]
 
 

@@ -16,8 +16,13 @@ pytestmark = pytest.mark.browser
 SCHOOL, SALLY = "+12125550100", "+12125550101"
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 ]
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
@@ -34,12 +39,15 @@ def browser() -> Iterator[Browser]:
 def lincoln(simulation: Simulation, district: District) -> Simulation:
     simulation.buy(SCHOOL, sms_url=f"{district.url}/in", friendly_name="Lincoln Middle School")
     simulation.buy(SALLY, sms_url=f"{district.url}/in", friendly_name="Sally Ortiz")
-    simulation.web.put("/simulator/phones", json=[
-        {"number": AMINA, "label": "Amina Hassan", "language": "so"},
-        {"number": BRUNO, "label": "Bruno Costa", "language": "pt"},
-        {"number": CHEN, "label": "陈 Mei", "language": "zh"},
-        {"number": "+12125550197", "label": "Dolores Vega", "language": "es"},
-    ])
+    simulation.web.put(
+        "/simulator/phones",
+        json=[
+            {"number": AMINA, "label": "Amina Hassan", "language": "so"},
+            {"number": BRUNO, "label": "Bruno Costa", "language": "pt"},
+            {"number": CHEN, "label": "陈 Mei", "language": "zh"},
+            {"number": "+12125550197", "label": "Dolores Vega", "language": "es"},
+        ],
+    )
     return simulation
 
 

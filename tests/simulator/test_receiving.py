@@ -27,10 +27,25 @@ def test_a_familys_text_becomes_twilios_full_form_signed(lincoln: Simulation, di
     assert webhook.path == "/in?school=Lincoln%20A" and district.is_signed(webhook)
     sid = sent["message_sid"]
     assert webhook.form == {
-        "MessageSid": sid, "SmsSid": sid, "SmsMessageSid": sid, "AccountSid": ACCOUNT, "From": AMINA, "To": SCHOOL,
-        "Body": "Waan fahmay 👍", "NumMedia": "0", "NumSegments": "1", "SmsStatus": "received",
-        "ApiVersion": "2010-04-01", "FromCity": "", "FromState": "NY", "FromZip": "", "FromCountry": "US", "ToCity": "",
-        "ToState": "NY", "ToZip": "", "ToCountry": "US",
+        "MessageSid": sid,
+        "SmsSid": sid,
+        "SmsMessageSid": sid,
+        "AccountSid": ACCOUNT,
+        "From": AMINA,
+        "To": SCHOOL,
+        "Body": "Waan fahmay 👍",
+        "NumMedia": "0",
+        "NumSegments": "1",
+        "SmsStatus": "received",
+        "ApiVersion": "2010-04-01",
+        "FromCity": "",
+        "FromState": "NY",
+        "FromZip": "",
+        "FromCountry": "US",
+        "ToCity": "",
+        "ToState": "NY",
+        "ToZip": "",
+        "ToCountry": "US",
     }
 
 
@@ -83,9 +98,7 @@ def test_a_district_that_is_away_loses_the_webhook_but_not_the_text(simulation: 
     assert simulation.twilio.messages(sent["message_sid"]).fetch().body == "Hi"
 
 
-def test_a_number_that_joins_a_service_is_called_as_the_service_says(
-    lincoln: Simulation, district: District
-) -> None:
+def test_a_number_that_joins_a_service_is_called_as_the_service_says(lincoln: Simulation, district: District) -> None:
     service = lincoln.twilio.messaging.v1.services.create(friendly_name="Lincoln")
     service.phone_numbers.create(phone_number_sid=lincoln.twilio.incoming_phone_numbers.list()[0].sid)
     assert lincoln.text_from(AMINA, SCHOOL, "Lost")["webhook"]["problem"] == "no webhook"

@@ -195,13 +195,6 @@ def writable_schools(actor: Actor) -> frozenset[int]:
     return actor.schools_with(P.PERSONAL_MESSAGES) | actor.schools_with(P.MESSAGE_ON_BEHALF)
 
 
-def directory_schools(actor: Actor, every_school: Iterable[int]) -> frozenset[int]:
-    """Schools whose students and families the actor may look up."""
-    if actor.active and P.SEE_DIRECTORY in actor.district:
-        return frozenset(every_school)
-    return actor.schools_with(P.SEE_DIRECTORY) | writable_schools(actor)
-
-
 def may_see_district(actor: Actor) -> bool:
     """The overview of schools, staff and who holds which role."""
     return actor.active and P.MANAGE_STAFF in actor.district

@@ -4,7 +4,6 @@ A refusal is decided where its reason is known and shown unchanged at the border
 that is raised is a fault of ours: it is logged, and the person reads a general sentence.
 """
 
-
 FAULT = "Something went wrong on our side. Nothing was lost; please try again."
 """Shown for everything that is raised and is no refusal."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from uuid import UUID
+from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, and_, delete, select
@@ -74,6 +74,7 @@ class Sending:
         try:
             async with self._db.transaction() as session:
                 writing = await _writing(session, actor, thread_id)
+                key = await _key_of_these_words(session, writing.actor, key, written)
                 message = await _sent_before(session, writing, key)
                 if message is None:
                     await _refuse_if_one_was_missed(session, writing, seen)
@@ -202,6 +203,13 @@ async def _today_in(session: AsyncSession, school_id: int) -> date:
     """The day where the school is."""
     school = await session.get_one(School, school_id)
     return datetime.now(ZoneInfo(school.time_zone)).date()
+
+
+async def _key_of_these_words(session: AsyncSession, actor: Actor, key: UUID, written: str) -> UUID:
+    """The draft's key; where other words have gone out from that draft, in another window, one of these words' own."""
+    gone = select(col(Message.written)).where(col(Message.author_id) == actor.staff_id, col(Message.client_key) == key)
+    words = composing.clean_body(written)
+    return key if await session.scalar(gone) in (None, words) else uuid5(key, words)
 
 
 async def _sent_before(session: AsyncSession, writing: Writing, key: UUID) -> Message | None:

@@ -46,7 +46,10 @@ def create_app(config: SimulatorConfig) -> Starlette:
         routes=[*rest.ROUTES, *phones.ROUTES, Route("/mms/{medium}/{token}", show_picture), Route("/health", _health)],
         middleware=[Middleware(Guard, config=config)],
         exception_handlers={
-            Refusal: on_refusal, BadRequest: on_bad_request, TooLarge: on_too_large, HTTPException: _on_http_error,
+            Refusal: on_refusal,
+            BadRequest: on_bad_request,
+            TooLarge: on_too_large,
+            HTTPException: _on_http_error,
         },
         lifespan=lifespan,
     )

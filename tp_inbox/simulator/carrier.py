@@ -39,7 +39,12 @@ class Carrier:
     """Works from start() to stop(); what it was doing when it stopped goes on at the next start."""
 
     def __init__(
-        self, config: SimulatorConfig, messages: MessageLog, numbers: Numbers, opt_outs: OptOuts, courier: Courier,
+        self,
+        config: SimulatorConfig,
+        messages: MessageLog,
+        numbers: Numbers,
+        opt_outs: OptOuts,
+        courier: Courier,
         hub: Hub,
     ) -> None:
         self._config = config
@@ -76,7 +81,11 @@ class Carrier:
         service = self._numbers.service(to.service_sid) if to.service_sid else None
         webhook = inbound_webhook(to, service)
         message = self._messages.add_inbound(
-            sender=sender, to=to.phone_number, body=body, pictures=pictures, service_sid=to.service_sid,
+            sender=sender,
+            to=to.phone_number,
+            body=body,
+            pictures=pictures,
+            service_sid=to.service_sid,
             listed=webhook is not None,
         )
         self._show(message)
@@ -117,11 +126,15 @@ class Carrier:
 
     def _advance(self, message: Message, step: Step) -> Message:
         changes: dict[str, object] = {
-            "status": step.status, "error_code": step.error_code, "error_message": step.error_message,
+            "status": step.status,
+            "error_code": step.error_code,
+            "error_message": step.error_message,
         }
         if step.status == "queued":
-            changes |= {"sender": message.sender or self._choose_sender(message),
-                        "num_segments": count_segments(message.body)}
+            changes |= {
+                "sender": message.sender or self._choose_sender(message),
+                "num_segments": count_segments(message.body),
+            }
         if step.status == "sent":
             changes["sent"] = int(time.time())
         if step.status == "delivered":

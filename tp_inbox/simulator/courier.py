@@ -90,7 +90,10 @@ class Courier:
             url, form = f"{url}{'&' if '?' in url else '?'}{urlencode(form)}", {}
         try:
             async with self._http.request(
-                method, URL(url, encoded=True), data=urlencode(form) or None, allow_redirects=False,
+                method,
+                URL(url, encoded=True),
+                data=urlencode(form) or None,
+                allow_redirects=False,
                 headers=self._headers(url, form, token),
             ) as answer:
                 await answer.content.read(READ_BYTES)

@@ -98,28 +98,58 @@ class MessageLog:
         self._db = database
 
     def add_outbound(
-        self, *, sender: str, to: str, body: str, media_urls: Sequence[str], service_sid: str | None, callback: str,
+        self,
+        *,
+        sender: str,
+        to: str,
+        body: str,
+        media_urls: Sequence[str],
+        service_sid: str | None,
+        callback: str,
         validity: int,
     ) -> Message:
         """A text just taken from the district: accepted for a Messaging Service, else queued."""
         message = self._insert(
-            sid=new_sid("MM" if media_urls else "SM"), direction="outbound-api", sender=sender, recipient=to, body=body,
-            status="accepted" if service_sid else "queued", num_segments=0 if service_sid else count_segments(body),
-            num_media=len(media_urls), service_sid=service_sid, callback=callback, validity=validity,
+            sid=new_sid("MM" if media_urls else "SM"),
+            direction="outbound-api",
+            sender=sender,
+            recipient=to,
+            body=body,
+            status="accepted" if service_sid else "queued",
+            num_segments=0 if service_sid else count_segments(body),
+            num_media=len(media_urls),
+            service_sid=service_sid,
+            callback=callback,
+            validity=validity,
         )
         for url in media_urls:
             self._add_medium(message.sid, "image/jpeg", url, None)
         return message
 
     def add_inbound(
-        self, *, sender: str, to: str, body: str, pictures: Sequence[tuple[str, bytes]], service_sid: str | None,
+        self,
+        *,
+        sender: str,
+        to: str,
+        body: str,
+        pictures: Sequence[tuple[str, bytes]],
+        service_sid: str | None,
         listed: bool = True,
     ) -> Message:
         """A text that a family wrote; pictures are (content type, bytes)."""
         message = self._insert(
-            sid=new_sid("MM" if pictures else "SM"), direction="inbound", sender=sender, recipient=to, body=body,
-            status="received", num_segments=count_segments(body), num_media=len(pictures), service_sid=service_sid,
-            sent=now(), shown_at=time.time(), listed=listed,
+            sid=new_sid("MM" if pictures else "SM"),
+            direction="inbound",
+            sender=sender,
+            recipient=to,
+            body=body,
+            status="received",
+            num_segments=count_segments(body),
+            num_media=len(pictures),
+            service_sid=service_sid,
+            sent=now(),
+            shown_at=time.time(),
+            listed=listed,
         )
         for content_type, content in pictures:
             self._add_medium(message.sid, content_type, "", content)
@@ -128,8 +158,16 @@ class MessageLog:
     def add_answer(self, *, sender: str, to: str, body: str) -> Message:
         """Twilio's own answer to a keyword: on the phone at once, in no list."""
         return self._insert(
-            sid=new_sid("SM"), direction="outbound-reply", sender=sender, recipient=to, body=body, status="delivered",
-            num_segments=count_segments(body), sent=now(), shown_at=time.time(), listed=False,
+            sid=new_sid("SM"),
+            direction="outbound-reply",
+            sender=sender,
+            recipient=to,
+            body=body,
+            status="delivered",
+            num_segments=count_segments(body),
+            sent=now(),
+            shown_at=time.time(),
+            listed=False,
         )
 
     def get(self, sid: str) -> Message | None:
@@ -206,9 +244,18 @@ class MessageLog:
 
     def _insert(self, **given: object) -> Message:
         at = now()
-        values = dict.fromkeys(COLUMNS) | {
-            "num_media": 0, "callback": "", "validity": 0, "created": at, "updated": at, "listed": True,
-        } | given
+        values = (
+            dict.fromkeys(COLUMNS)
+            | {
+                "num_media": 0,
+                "callback": "",
+                "validity": 0,
+                "created": at,
+                "updated": at,
+                "listed": True,
+            }
+            | given
+        )
         del values["seq"]
         marks = ", ".join("?" * len(values))
         row = self._db.execute(

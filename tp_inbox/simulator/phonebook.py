@@ -26,9 +26,15 @@ class Phone:
     def as_json(self) -> dict[str, object]:
         fate = fate_of(self.number)
         return {
-            "number": self.number, "label": self.label, "language": self.language, "unread": self.unread,
-            "last_body": self.last_body, "last_media": self.last_media, "last_own": self.last_own,
-            "last_at": self.last_at, "fate": fate.sentence if fate else "",
+            "number": self.number,
+            "label": self.label,
+            "language": self.language,
+            "unread": self.unread,
+            "last_body": self.last_body,
+            "last_media": self.last_media,
+            "last_own": self.last_own,
+            "last_at": self.last_at,
+            "fate": fate.sentence if fate else "",
         }
 
 

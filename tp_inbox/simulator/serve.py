@@ -24,8 +24,14 @@ class Running:
         _require_free(config.host, config.port)
         self._app = create_app(config)
         self._server = Server(
-            self._app, address=config.host, port=config.port, interface=Interfaces.ASGI, websockets=False,
-            backlog=CONNECTIONS, backpressure=CONNECTIONS, log_enabled=False,
+            self._app,
+            address=config.host,
+            port=config.port,
+            interface=Interfaces.ASGI,
+            websockets=False,
+            backlog=CONNECTIONS,
+            backpressure=CONNECTIONS,
+            log_enabled=False,
         )
 
     async def serve(self) -> None:

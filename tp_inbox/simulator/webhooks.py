@@ -41,8 +41,14 @@ def inbound_form(
 ) -> dict[str, str]:
     """The webhook of a family's text."""
     form = {
-        "ToCountry": "US", "ToState": _state(message.recipient), "ToCity": "", "ToZip": "",
-        "FromCountry": "US", "FromState": _state(message.sender), "FromCity": "", "FromZip": "",
+        "ToCountry": "US",
+        "ToState": _state(message.recipient),
+        "ToCity": "",
+        "ToZip": "",
+        "FromCountry": "US",
+        "FromState": _state(message.sender),
+        "FromCity": "",
+        "FromZip": "",
         "SmsMessageSid": message.sid,
         "SmsSid": message.sid,
         "MessageSid": message.sid,

@@ -17,7 +17,7 @@ _PAGE = re.compile(r"/(?:messages|settings|district)(?:/[a-z0-9]{1,20}){0,2}")
 def allowed_origins(settings: Settings) -> list[str]:
     """Origins that a socket or a form may come from. A trial is reached by both names of the loopback."""
     own = [origin(settings.address)]
-    if settings.host in LOOPBACK | EVERYWHERE:
+    if not settings.public_url and settings.host in LOOPBACK | EVERYWHERE:
         own += [f"http://{name}:{settings.port}" for name in ("localhost", "127.0.0.1")]
     return list(dict.fromkeys(own))
 

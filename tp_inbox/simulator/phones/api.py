@@ -33,9 +33,9 @@ async def our_numbers(request: Request) -> JSONResponse:
 
 async def samples(_request: Request) -> JSONResponse:
     """The pictures that can be attached by name."""
-    return JSONResponse([
-        {"name": name, "title": title, "url": f"/static/samples/{name}.jpg"} for name, title in SAMPLES.items()
-    ])
+    return JSONResponse(
+        [{"name": name, "title": title, "url": f"/static/samples/{name}.jpg"} for name, title in SAMPLES.items()]
+    )
 
 
 async def phones(request: Request) -> JSONResponse:
@@ -87,14 +87,26 @@ async def on_bad_request(_request: Request, error: Exception) -> JSONResponse:
 
 def _text_json(sim: Simulator, message: Message) -> dict[str, object]:
     number = sim.numbers.by_number(message.ours)
-    pictures = [
-        {"content_type": medium.content_type,
-         "url": public_path(sim.config, medium) if medium.content else None, "link": medium.url}
-        for medium in sim.messages.media_of(message.sid)
-    ] if message.num_media else []
+    pictures = (
+        [
+            {
+                "content_type": medium.content_type,
+                "url": public_path(sim.config, medium) if medium.content else None,
+                "link": medium.url,
+            }
+            for medium in sim.messages.media_of(message.sid)
+        ]
+        if message.num_media
+        else []
+    )
     return {
-        "sid": message.sid, "ours": message.ours, "name": _name(number.settings) if number else "",
-        "own": message.is_inbound, "body": message.body, "at": message.shown_at, "pictures": pictures,
+        "sid": message.sid,
+        "ours": message.ours,
+        "name": _name(number.settings) if number else "",
+        "own": message.is_inbound,
+        "body": message.body,
+        "at": message.shown_at,
+        "pictures": pictures,
         "automatic": message.direction == "outbound-reply",
     }
 

@@ -32,7 +32,12 @@ def _shape(number: str) -> dict[str, object]:
     return {
         "friendly_name": spoken(number),
         "phone_number": number,
-        "lata": None, "locality": None, "rate_center": None, "latitude": None, "longitude": None, "postal_code": None,
+        "lata": None,
+        "locality": None,
+        "rate_center": None,
+        "latitude": None,
+        "longitude": None,
+        "postal_code": None,
         "region": REGION_OF[number[2:5]],
         "iso_country": COUNTRY,
         "address_requirements": "none",

@@ -17,11 +17,16 @@ from .paging import classic, cut
 
 SETTINGS: dict[str, str] = {
     "FriendlyName": "friendly_name",
-    "SmsUrl": "sms_url", "SmsMethod": "sms_method",
-    "SmsFallbackUrl": "sms_fallback_url", "SmsFallbackMethod": "sms_fallback_method",
-    "StatusCallback": "status_callback", "StatusCallbackMethod": "status_callback_method",
-    "VoiceUrl": "voice_url", "VoiceMethod": "voice_method",
-    "VoiceFallbackUrl": "voice_fallback_url", "VoiceFallbackMethod": "voice_fallback_method",
+    "SmsUrl": "sms_url",
+    "SmsMethod": "sms_method",
+    "SmsFallbackUrl": "sms_fallback_url",
+    "SmsFallbackMethod": "sms_fallback_method",
+    "StatusCallback": "status_callback",
+    "StatusCallbackMethod": "status_callback_method",
+    "VoiceUrl": "voice_url",
+    "VoiceMethod": "voice_method",
+    "VoiceFallbackUrl": "voice_fallback_url",
+    "VoiceFallbackMethod": "voice_fallback_method",
 }
 
 
@@ -36,7 +41,8 @@ async def create(request: Request) -> JSONResponse:
 async def browse(request: Request) -> JSONResponse:
     sim, query = simulator(request), request.query_params
     numbers: Sequence[Number] = [
-        number for number in sim.numbers.all()
+        number
+        for number in sim.numbers.all()
         if matches(number.phone_number, query.get("PhoneNumber", ""))
         and query.get("FriendlyName", _name(number)) == _name(number)
     ]
@@ -88,16 +94,25 @@ def _shape(sim: Simulator, number: Number) -> dict[str, object]:
         name: "POST" for name in SETTINGS.values() if name.endswith("_method")
     }
     return {
-        **unset, **number.settings,
+        **unset,
+        **number.settings,
         "friendly_name": _name(number),
         "sid": number.sid,
         "account_sid": account,
         "phone_number": number.phone_number,
         "capabilities": {"voice": True, "sms": True, "mms": True, "fax": False},
-        "address_requirements": "none", "address_sid": None, "identity_sid": None, "bundle_sid": None,
-        "trunk_sid": None, "sms_application_sid": None, "voice_application_sid": None,
-        "voice_caller_id_lookup": False, "voice_receive_mode": "voice",
-        "emergency_status": "Inactive", "emergency_address_sid": None, "emergency_address_status": "unregistered",
+        "address_requirements": "none",
+        "address_sid": None,
+        "identity_sid": None,
+        "bundle_sid": None,
+        "trunk_sid": None,
+        "sms_application_sid": None,
+        "voice_application_sid": None,
+        "voice_caller_id_lookup": False,
+        "voice_receive_mode": "voice",
+        "emergency_status": "Inactive",
+        "emergency_address_sid": None,
+        "emergency_address_status": "unregistered",
         "api_version": "2010-04-01",
         "beta": False,
         "origin": "twilio",

@@ -27,8 +27,13 @@ async def create(request: Request) -> JSONResponse:
     number, service_sid = _sender(sim, form)
     _check_pair(sim, number, service_sid, to)
     message = sim.messages.add_outbound(
-        sender=number.phone_number if number else "", to=to, body=body, media_urls=media_urls, service_sid=service_sid,
-        callback=_callback(sim, form, service_sid), validity=_validity(form),
+        sender=number.phone_number if number else "",
+        to=to,
+        body=body,
+        media_urls=media_urls,
+        service_sid=service_sid,
+        callback=_callback(sim, form, service_sid),
+        validity=_validity(form),
     )
     sim.carrier.take(message)
     return JSONResponse(_shape(sim, message), status_code=201)
@@ -44,7 +49,7 @@ async def browse(request: Request) -> JSONResponse:
         raise Refusal(21481)
     rows = sim.messages.page(narrowed, wanted.size + 1, neighbour, wanted.backwards)
     more = wanted.backwards or len(rows) > wanted.size
-    kept = rows[-wanted.size:] if wanted.backwards else rows[: wanted.size]
+    kept = rows[-wanted.size :] if wanted.backwards else rows[: wanted.size]
     page = Page.of(request, wanted, kept, more)
     return JSONResponse(classic(page, "messages", lambda message: _shape(sim, message)))
 

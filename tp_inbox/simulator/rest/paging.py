@@ -65,7 +65,10 @@ class Page(Generic[Row]):
 
         token = (BACK if wanted.backwards else NEXT) + wanted.sid if wanted.sid else ""
         return cls(
-            wanted, rows, at(wanted.number, token), at(0),
+            wanted,
+            rows,
+            at(wanted.number, token),
+            at(0),
             at(wanted.number - 1, BACK + rows[0].sid) if wanted.number and rows else None,
             at(wanted.number + 1, NEXT + rows[-1].sid) if more and rows else None,
         )
@@ -88,20 +91,26 @@ def classic(page: Page[Row], key: str, shape: Callable[[Row], dict[str, object]]
     start = page.wanted.number * page.wanted.size
     return {
         key: [shape(row) for row in page.rows],
-        "page": page.wanted.number, "page_size": page.wanted.size,
-        "start": start, "end": start + max(0, len(page.rows) - 1),
-        "uri": page.path, "first_page_uri": page.first, "previous_page_uri": page.previous, "next_page_uri": page.next,
+        "page": page.wanted.number,
+        "page_size": page.wanted.size,
+        "start": start,
+        "end": start + max(0, len(page.rows) - 1),
+        "uri": page.path,
+        "first_page_uri": page.first,
+        "previous_page_uri": page.previous,
+        "next_page_uri": page.next,
     }
 
 
-def modern(
-    page: Page[Row], host: str, key: str, shape: Callable[[Row], dict[str, object]]
-) -> dict[str, object]:
+def modern(page: Page[Row], host: str, key: str, shape: Callable[[Row], dict[str, object]]) -> dict[str, object]:
     """The answer of the newer APIs, whose addresses are absolute and name Twilio's own host."""
     return {
         key: [shape(row) for row in page.rows],
         "meta": {
-            "page": page.wanted.number, "page_size": page.wanted.size, "key": key, "url": host + page.path,
+            "page": page.wanted.number,
+            "page_size": page.wanted.size,
+            "key": key,
+            "url": host + page.path,
             "first_page_url": host + page.first,
             "previous_page_url": page.previous and host + page.previous,
             "next_page_url": page.next and host + page.next,

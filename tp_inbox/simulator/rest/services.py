@@ -15,30 +15,50 @@ from .paging import cut, modern
 HOST = "https://messaging.twilio.com"
 TEXTS: dict[str, str] = {
     "FriendlyName": "friendly_name",
-    "InboundRequestUrl": "inbound_request_url", "InboundMethod": "inbound_method",
-    "FallbackUrl": "fallback_url", "FallbackMethod": "fallback_method",
+    "InboundRequestUrl": "inbound_request_url",
+    "InboundMethod": "inbound_method",
+    "FallbackUrl": "fallback_url",
+    "FallbackMethod": "fallback_method",
     "StatusCallback": "status_callback",
     "Usecase": "usecase",
 }
 SWITCHES: dict[str, str] = {
-    "StickySender": "sticky_sender", "MmsConverter": "mms_converter", "SmartEncoding": "smart_encoding",
-    "FallbackToLongCode": "fallback_to_long_code", "AreaCodeGeomatch": "area_code_geomatch",
+    "StickySender": "sticky_sender",
+    "MmsConverter": "mms_converter",
+    "SmartEncoding": "smart_encoding",
+    "FallbackToLongCode": "fallback_to_long_code",
+    "AreaCodeGeomatch": "area_code_geomatch",
     "SynchronousValidation": "synchronous_validation",
     "UseInboundWebhookOnNumber": "use_inbound_webhook_on_number",
 }
 # As Twilio makes a service when nothing is said. Mind use_inbound_webhook_on_number: with it off and no
 # inbound_request_url, a number that joins the service no longer receives anything.
 DEFAULTS: dict[str, object] = {
-    "friendly_name": "", "inbound_request_url": None, "inbound_method": "POST", "fallback_url": None,
-    "fallback_method": "POST", "status_callback": None, "usecase": "undeclared", "sticky_sender": True,
-    "mms_converter": True, "smart_encoding": True, "fallback_to_long_code": True, "area_code_geomatch": True,
-    "synchronous_validation": False, "use_inbound_webhook_on_number": False, "validity_period": 36_000,
+    "friendly_name": "",
+    "inbound_request_url": None,
+    "inbound_method": "POST",
+    "fallback_url": None,
+    "fallback_method": "POST",
+    "status_callback": None,
+    "usecase": "undeclared",
+    "sticky_sender": True,
+    "mms_converter": True,
+    "smart_encoding": True,
+    "fallback_to_long_code": True,
+    "area_code_geomatch": True,
+    "synchronous_validation": False,
+    "use_inbound_webhook_on_number": False,
+    "validity_period": 36_000,
     "scan_message_content": "inherit",
 }
 LINKS = {
-    "phone_numbers": "PhoneNumbers", "short_codes": "ShortCodes", "alpha_senders": "AlphaSenders",
-    "messages": "Messages", "us_app_to_person": "Compliance/Usa2p",
-    "us_app_to_person_usecases": "Compliance/Usa2p/Usecases", "channel_senders": "ChannelSenders",
+    "phone_numbers": "PhoneNumbers",
+    "short_codes": "ShortCodes",
+    "alpha_senders": "AlphaSenders",
+    "messages": "Messages",
+    "us_app_to_person": "Compliance/Usa2p",
+    "us_app_to_person_usecases": "Compliance/Usa2p/Usecases",
+    "channel_senders": "ChannelSenders",
 }
 
 

@@ -18,8 +18,9 @@ export function languageName(code) {
   }
 }
 
+// Of the name alone, which stands before the dot in a label like "Rosa Lopez · mother of Mia".
 export function initials(label) {
-  const words = label.replace(/[^\p{L}\s]/gu, " ").trim().split(/\s+/).filter(Boolean);
+  const words = label.split("·")[0].replace(/[^\p{L}\s]/gu, " ").trim().split(/\s+/).filter(Boolean);
   const letters = words.length > 1 ? [words[0], words.at(-1)] : words;
   return letters.map((word) => [...word][0].toLocaleUpperCase()).join("") || "☏";
 }
