@@ -179,6 +179,19 @@ async def test_the_scheduler_calls_them(town: Town) -> None:
         await task
 
 
+@pytest.mark.parametrize("ticks", range(6))
+async def test_a_worker_that_is_ended_while_it_wakes_ends(town: Town, ticks: int) -> None:
+    worker = worker_of(town)
+    task = asyncio.create_task(worker.run())
+    await asyncio.sleep(0.1)
+    worker.wake()
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=5)
+    assert done
+
+
 async def test_a_demonstrations_worker_refuses_the_real_carrier(town: Town, settings: Settings) -> None:
     real = settings.model_copy(update={"twilio_base_url": ""})
     wired = wiring.wire(real, town.gateway)

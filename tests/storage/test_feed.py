@@ -138,3 +138,18 @@ async def _cut(town: Town) -> None:
     listener = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
     async with town.wired.db.reading() as session:
         await session.execute(text(listener))
+
+
+@pytest.mark.parametrize("ticks", range(6))
+async def test_a_feed_that_is_ended_while_a_change_comes_in_ends(ticks: int) -> None:
+    async def nothing(*_: object) -> None: ...
+
+    changes = asyncio.Queue[str | None]()
+    task = asyncio.create_task(Feed("", nothing, nothing)._pass_on(object(), changes))  # type: ignore[arg-type]
+    await asyncio.sleep(0.01)
+    changes.put_nowait('{"kind": "read"}')
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=1)
+    assert done

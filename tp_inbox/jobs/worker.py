@@ -77,7 +77,8 @@ class Worker:
 
     async def _rest(self) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
+            async with asyncio.timeout(IDLE_SECONDS):  # wait_for loses a cancellation on Python 3.11
+                await self._wake.wait()
         self._wake.clear()
 
     async def _turn(self, name: str, job: Job) -> None:

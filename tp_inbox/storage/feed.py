@@ -104,7 +104,8 @@ class Feed:
     async def _pass_on(self, connection: asyncpg.Connection, queue: asyncio.Queue[str | None]) -> None:
         while True:
             try:
-                payload = await asyncio.wait_for(queue.get(), HEARTBEAT_SECONDS)
+                async with asyncio.timeout(HEARTBEAT_SECONDS):  # wait_for loses a cancellation on Python 3.11
+                    payload = await queue.get()
             except TimeoutError:
                 await connection.execute("SELECT 1", timeout=CONNECT_SECONDS)
                 continue
