@@ -22,6 +22,7 @@ from tests.services.steps import (
     send,
     text_from,
     the,
+    until_waiting,
 )
 from tp_inbox.domain.consent import ConsentKind, ConsentScope, ConsentSource, Verdict
 from tp_inbox.domain.delivery import DeliveryState
@@ -91,6 +92,17 @@ class TestRouting:
         await asyncio.gather(*(receive(town, sender="+12025550123") for _ in range(4)))
         await town.wired.receiving.route_waiting()
         assert (await the(town, Thread)).inbound_count == 4
+
+    async def test_what_a_family_sends_while_its_first_text_is_routed_does_not_wait_for_the_job(
+        self, town: Town
+    ) -> None:
+        async with town.wired.db.transaction() as session:
+            await session.get_one(FamilyPhone, town.phones[ROSA], with_for_update=True)
+            first = asyncio.create_task(receive(town, "one"))
+            await until_waiting(town, 1)
+            await asyncio.gather(receive(town, "two"), receive(town, "three"))
+        await first
+        assert sorted(m.body for m in await rows(town, Message)) == ["one", "three", "two"]
 
     async def test_a_school_without_an_inbox_gets_one(self, town: Town) -> None:
         async with town.wired.db.transaction() as session:

@@ -61,7 +61,7 @@ class Receiving:
         if request_id is None:
             return
         try:
-            await self._route_up_to(request_id)
+            await self._route_up_to(request_id, text.sender)
         except Unavailable:
             log.warning("receiving: %s is stored and waits to be routed", text.sid)
 
@@ -84,12 +84,21 @@ class Receiving:
         async with self._db.reading() as session:
             return set(await session.scalars(query))
 
-    async def _route_up_to(self, request_id: int) -> None:
-        """This one and what waits before it, while the carrier waits for its answer."""
+    async def _route_up_to(self, request_id: int, sender: str) -> None:
+        """This one, what waits before it, and what the same phone sent meanwhile and could not overtake it.
+
+        Only these, while the carrier waits for its answer.
+        """
+        waits = True
         for _ in range(ROUTED_WHILE_ANSWERING):
-            outcome = await self._route_next()
-            if outcome is None or outcome.request_id == request_id:
+            if not waits and not await self._more_from(sender):
                 return
+            outcome = await self._route_next()
+            waits = waits and outcome is not None and outcome.request_id != request_id
+
+    async def _more_from(self, sender: str) -> bool:
+        async with self._db.reading() as session:
+            return bool(await session.scalar(MORE_FROM, {"sender": sender, "now": utc_now()}))
 
     async def _store(self, text: InboundText) -> int | None:
         """The new row's id; None when this SID is there already."""
@@ -173,6 +182,14 @@ def _where_it_goes() -> Select[Number, Thread]:
 
 # Made once: these stand on the way of every text that comes in.
 NEXT_WAITING, WHERE_IT_GOES = _next_waiting(), _where_it_goes()
+MORE_FROM = select(
+    exists().where(
+        col(InboundRequest.routed_at).is_(None),
+        col(InboundRequest.attempts) < MOST_TRIES,
+        col(InboundRequest.sender) == bindparam("sender"),
+        col(InboundRequest.next_attempt_at) <= bindparam("now"),
+    )
+)
 PHONE = select(FamilyPhone).where(col(FamilyPhone.e164) == bindparam("sender")).with_for_update(key_share=True)
 
 
