@@ -45,7 +45,7 @@ lock: $(DEVELOPMENT) ## Choose the versions anew from pyproject.toml.
 	$(PIP) uv
 	$(RUN) -m uv pip compile $(COMPILE) --extra build -o requirements.lock pyproject.toml
 	$(RUN) -m uv pip compile $(COMPILE) --extra build --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
-	rm -rf .make/frontend reflex.lock && mkdir reflex.lock && $(RUN) -m tp_inbox.cli build
+	rm -rf .make/frontend reflex.lock && $(RUN) -m tp_inbox.cli build && cp -r .make/frontend/work/reflex.lock .
 
 COMPILE := --quiet --generate-hashes --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links
 

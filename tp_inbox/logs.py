@@ -39,7 +39,7 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in ("reflex", "reflex_base", "socketio", "engineio", "sqlalchemy"):
+    for name in ("reflex", "reflex_base", "socketio", "engineio", "sqlalchemy", "apscheduler"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

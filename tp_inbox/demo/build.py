@@ -38,8 +38,8 @@ SOURCES = (
     "tp_inbox/domain",
     "tp_inbox/demo/build.py",
 )
-LINKED = ("rxconfig.py", "tp_inbox", "assets", "reflex.lock", "pyproject.toml")
-DEFAULT_REGISTRY = ""
+LINKED = ("rxconfig.py", "tp_inbox", "assets", "pyproject.toml")
+PINS = "reflex.lock"
 KEPT = 3  # builds; an older one may still be served
 NOWHERE = "same-origin.invalid"
 BAKED = re.compile(rf"""(["'`])(http|ws)://{re.escape(NOWHERE)}(/[^"'`]*)\1""")
@@ -106,14 +106,16 @@ class Frontend:
     def _link_sources(self) -> None:
         """Reflex writes into the folder it builds in (.gitignore, .web): give it one that is not the checkout.
 
-        The links are relative, so that a copied checkout builds its own sources.
+        The links are relative, so that a copied checkout builds its own sources. The pins are copied: Reflex writes
+        them anew in its own hand.
         """
         self._work.mkdir(exist_ok=True)
         for name in LINKED:
-            link, source = self._work / name, self.checkout / name
-            if source.exists() and not link.is_symlink():
-                shutil.rmtree(link, ignore_errors=True)  # reflex.lock, from before there was one to link
-                link.symlink_to(os.path.relpath(source, self._work))
+            link = self._work / name
+            if not link.is_symlink():
+                link.symlink_to(os.path.relpath(self.checkout / name, self._work))
+        if (pins := self.checkout / PINS).exists():
+            _replace(self._work / PINS, pins)
 
     def _export(self) -> None:
         log = self.folder / "build.log"
@@ -162,6 +164,13 @@ class Frontend:
         builds = sorted(self.folder.glob("[0-9a-f]" * 16), key=lambda build: build.stat().st_mtime, reverse=True)
         for build in builds[KEPT:]:
             shutil.rmtree(build)
+
+
+def _replace(copy: Path, folder: Path) -> None:
+    if copy.is_symlink():
+        copy.unlink()
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(folder, copy)
 
 
 def serving_environment(build: Path, address: str) -> dict[str, str]:
@@ -226,4 +235,6 @@ def _registry() -> str:
     asked = subprocess.run(
         [wheel / "bin" / "node", npm, "config", "get", "registry"], capture_output=True, text=True, check=False
     )
-    return asked.stdout.strip() or DEFAULT_REGISTRY
+    if asked.returncode:
+        raise Trouble(f"npm cannot say where its packages come from: {asked.stderr.strip()}")
+    return asked.stdout.strip()
