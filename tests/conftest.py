@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.cast import Town, build_town
 from tests.fakes import FakeGateway
@@ -19,6 +20,7 @@ from tp_inbox.demo.postgres import Server, temporary_server
 from tp_inbox.services import registry
 from tp_inbox.settings import Settings
 from tp_inbox.storage import migrate
+from tp_inbox.storage.database import Database
 from tp_inbox.wiring import Wired, wire
 
 TEMPLATE, TOWN = "template_of_tests", "template_of_the_town"
@@ -89,9 +91,18 @@ def gateway() -> FakeGateway:
 @pytest.fixture
 async def wired(settings: Settings, gateway: FakeGateway) -> AsyncIterator[Wired]:
     wired = wire(settings, gateway)
+    _keep_statements(wired.db)
     registry.fill(wired.services)
     yield wired
     await wired.close()
+
+
+_engines: dict[str, tuple[AsyncEngine, AsyncEngine]] = {}
+
+
+def _keep_statements(db: Database) -> None:
+    """An engine compiles a statement once, which takes longer than most tests; its connections end with each."""
+    db.engine, db._reading = _engines.setdefault(db.url, (db.engine, db._reading))
 
 
 @pytest.fixture
