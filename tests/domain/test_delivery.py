@@ -7,9 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tp_inbox.domain.delivery import (
-    FINAL,
     NOT_ARRIVED,
-    PENDING,
     Delivery,
     DeliveryState,
     FailureReason,
@@ -88,11 +86,6 @@ def test_an_incoming_text_stays_received() -> None:
     received = Delivery(S.RECEIVED)
     assert after(Delivery(S.FAILED, R.UNKNOWN), start=received) == received
     assert after(received) == Delivery(S.QUEUED)
-
-
-def test_every_state_is_either_final_or_pending() -> None:
-    assert frozenset(S) == FINAL | PENDING
-    assert not FINAL & PENDING
 
 
 @pytest.mark.parametrize("reason", FailureReason)

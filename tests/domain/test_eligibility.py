@@ -1,11 +1,10 @@
 """The 13+ rule, on the days around a birthday."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
-from hypothesis import given, strategies as st
 
-from tp_inbox.domain.eligibility import Ineligible, age_on, may_text_student, textable_from
+from tp_inbox.domain.eligibility import Ineligible, age_on, may_text_student
 
 BORN = date(2013, 5, 4)
 
@@ -32,13 +31,6 @@ def test_a_birth_date_in_the_future_is_under_13() -> None:
 )
 def test_a_child_of_29_february_is_older_on_1_march_when_there_is_no_29th(day: date, age: int) -> None:
     assert age_on(date(2012, 2, 29), day) == age
-
-
-@given(st.dates(date(1990, 1, 1), date(2030, 1, 1)))
-def test_the_first_day_is_the_first_day(birth_date: date) -> None:
-    first = textable_from(birth_date)
-    assert may_text_student(birth_date, first) is None
-    assert may_text_student(birth_date, first - timedelta(days=1)) is Ineligible.UNDER_13
 
 
 @pytest.mark.parametrize("reason", Ineligible)

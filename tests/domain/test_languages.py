@@ -2,17 +2,13 @@
 
 import pytest
 
-from tp_inbox.domain.languages import LANGUAGES, language
+from tp_inbox.domain.languages import language
 
 
 @pytest.mark.parametrize("code", ["en", "es", "vi", "ar", "so", "ru", "fr", "ht"])
-def test_the_districts_languages_have_a_name_for_staff_and_one_for_families(code: str) -> None:
+def test_the_districts_languages_have_a_name_for_staff(code: str) -> None:
     assert language(code).code == code
-    assert language(code).name and language(code).native
-
-
-def test_arabic_and_persian_are_written_from_right_to_left() -> None:
-    assert {code for code, known in LANGUAGES.items() if known.direction == "rtl"} == {"ar", "fa"}
+    assert language(code).name != code
 
 
 @pytest.mark.parametrize("code", ["es", "ES", "es-MX", "es_US"])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tp_inbox.domain.errors import Invalid
-from tp_inbox.domain.phone import area_code, digits, display_phone, parse_phone
+from tp_inbox.domain.phone import digits, display_phone, parse_phone
 
 MARIAS_PHONE = "+13125550142"
 
@@ -76,7 +76,6 @@ def test_whatever_is_typed_gives_a_number_or_a_refusal(typed: str) -> None:
 def test_a_family_abroad_keeps_its_country() -> None:
     assert parse_phone("+52 55 1234 5678") == "+525512345678"
     assert display_phone("+525512345678") == "+52 55 1234 5678"
-    assert area_code("+525512345678") is None
 
 
 def test_a_number_at_home_is_shown_without_its_country() -> None:
@@ -87,10 +86,6 @@ def test_a_number_at_home_is_shown_without_its_country() -> None:
 @pytest.mark.parametrize("sender", ["12345", "SCHOOL", "", "+", "+abc"])
 def test_what_is_no_number_is_shown_as_it_is(sender: str) -> None:
     assert display_phone(sender) == sender
-
-
-def test_the_area_code_of_a_number_says_where_to_buy_one_beside_it() -> None:
-    assert area_code(MARIAS_PHONE) == "312"
 
 
 def test_a_search_finds_the_digits_in_any_spelling() -> None:

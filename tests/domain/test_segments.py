@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from tp_inbox.domain.segments import GSM_BASIC, GSM_EXTENSION, Encoding, count, hint, plain_alternative
+from tp_inbox.domain.segments import GSM_BASIC, GSM_EXTENSION, Encoding, count, hint
 
 GSM7, UCS2 = Encoding.GSM7, Encoding.UCS2
 GSM_TEXT = st.text(st.sampled_from(sorted(GSM_BASIC | GSM_EXTENSION)), max_size=700)
@@ -79,17 +79,18 @@ def test_the_characters_that_cost_are_named_once_in_their_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("typographic", "plain"),
-    [("’", "'"), ("“", '"'), ("–", "-"), ("…", "..."), ("\u00a0", " "), ("\t", " "), ("\u200b", "")],
+    ("typographic", "advice"),
+    [
+        ("’", "use ' instead of ’"),
+        ("“", 'use " instead of “'),
+        ("–", "use - instead of –"),
+        ("…", "use ... instead of …"),
+        ("\t", "use a space instead of tab"),
+        ("\u200b", "remove the zero width space"),
+    ],
 )
-def test_typographic_characters_have_a_plain_spelling(typographic: str, plain: str) -> None:
-    assert plain_alternative(typographic) == plain
-    assert count(plain).encoding is GSM7
-    assert count(typographic).encoding is UCS2
-
-
-def test_letters_have_no_plain_spelling() -> None:
-    assert plain_alternative("ệ") is None
+def test_typographic_characters_have_a_plain_spelling(typographic: str, advice: str) -> None:
+    assert hint(typographic + "a" * 80) == f"This text costs 2 instead of 1. To save, {advice}."
 
 
 def test_a_curly_quote_that_adds_a_segment_is_pointed_out() -> None:

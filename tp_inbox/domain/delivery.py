@@ -55,7 +55,6 @@ class FailureReason(StrEnum):
 
 NOT_ARRIVED = frozenset({DeliveryState.CANCELED, DeliveryState.FAILED, DeliveryState.UNDELIVERED})
 FINAL = NOT_ARRIVED | {DeliveryState.DELIVERED, DeliveryState.READ, DeliveryState.RECEIVED}
-PENDING = frozenset(DeliveryState) - FINAL
 WITH_CARRIER = frozenset({DeliveryState.ACCEPTED, DeliveryState.SENDING, DeliveryState.SENT})
 
 _RANKS = {state: rank for rank, state in enumerate(DeliveryState)}

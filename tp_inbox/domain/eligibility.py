@@ -39,11 +39,3 @@ def age_on(birth_date: date, day: date) -> int:
     """
     before_birthday = (day.month, day.day) < (birth_date.month, birth_date.day)
     return day.year - birth_date.year - before_birthday
-
-
-def textable_from(birth_date: date) -> date:
-    """The 13th birthday: the first day on which the student may be texted."""
-    year = birth_date.year + MINIMUM_AGE
-    if (birth_date.month, birth_date.day) == (2, 29):
-        return date(year, 3, 1)  # 13 years after a leap year is never one
-    return birth_date.replace(year=year)

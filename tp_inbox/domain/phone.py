@@ -60,12 +60,6 @@ def display_phone(e164: str, country: str = "US") -> str:
     )
 
 
-def area_code(e164: str) -> str | None:
-    """The North American area code of a number, None for a number from elsewhere."""
-    national = e164.removeprefix("+1")
-    return national[:3] if _NORTH_AMERICAN.fullmatch(national) else None
-
-
 def digits(text: str) -> str:
     """The digits of a search or a number, as 0 to 9 whatever script they were typed in."""
     return "".join(str(unicodedata.digit(character)) for character in text if character.isdecimal())

@@ -90,11 +90,6 @@ _PLAIN = {
 _TO_PLAIN = str.maketrans(_PLAIN)
 
 
-def plain_alternative(character: str) -> str | None:
-    """The GSM-7 spelling of a typographic character ("" for one that shows nothing), None if there is none."""
-    return _PLAIN.get(character)
-
-
 def hint(body: str) -> str | None:
     """What makes this text cost more than its length does, and what to write instead; None when nothing does."""
     counted = count(body)
