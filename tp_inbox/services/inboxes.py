@@ -85,19 +85,6 @@ class Inboxes:
         rows = in_groups([message_row(m, author) for m, author in reversed(newest_first)])
         return rows[-MESSAGES_A_PAGE:], len(rows) > MESSAGES_A_PAGE
 
-    async def message(self, actor: Actor, message_id: int) -> MessageRow:
-        """One bubble; NotFound when it is not this person's to see."""
-        query = (
-            _messages_query()
-            .join(Inbox, col(Inbox.id) == col(Message.inbox_id))
-            .where(col(Message.id) == message_id, readable_inboxes(actor))
-        )
-        async with self._db.reading() as session:
-            row = (await session.execute(query)).one_or_none()
-        if row is None:
-            raise NotFound
-        return message_row(*row)
-
     async def mark_read(self, actor: Actor, thread_id: int) -> None:
         """All that is in the thread now has been seen by this person, in each of their tabs."""
         async with self._db.transaction() as session:
