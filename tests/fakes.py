@@ -143,7 +143,7 @@ class FakeGateway:
         # Like the real one: what waits in the carrier's queue has no time of sending yet.
         sent_at = now if inbound else None
         self.ledger[sid] = CarrierText(
-            sid, inbound, sender, recipient, body, state, None, None, 0, 1, sent_at, created_at=now
+            sid, inbound, sender, recipient, body, state, None, None, 0, sent_at, created_at=now
         )
         return self.ledger[sid]
 

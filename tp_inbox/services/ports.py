@@ -39,7 +39,6 @@ class CarrierText:
     reason: FailureReason | None
     code: str | None
     media: int
-    segments: int
     sent_at: datetime | None
     created_at: datetime | None
 

@@ -158,7 +158,6 @@ def _text(row: MessageInstance) -> CarrierText:
         reason=reason_of(code),
         code=code,
         media=int(row.num_media or 0),
-        segments=int(row.num_segments or 0),
         sent_at=row.date_sent,
         created_at=row.date_created,
     )
