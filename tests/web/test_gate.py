@@ -174,7 +174,7 @@ async def test_a_tab_is_shown_out_once(stage: Stage, hers: Tab) -> None:
     hers.answer.events.clear()
     await writes(stage, "Yet another")
     assert hers.answer.events == []
-    assert stage.live.open_tabs == 0
+    assert not stage.live.is_subscribed(hers.token, hers.socket)
 
 
 @pytest.mark.parametrize("old", [{"expires_at": utc_now()}, {"used_at": utc_now() - timedelta(days=2)}])
@@ -337,11 +337,13 @@ async def test_the_states_of_closed_tabs_are_forgotten_after_a_while(stage: Stag
     assert SECRET in hers.seen
 
 
-async def test_closed_tabs_are_no_longer_counted(stage: Stage, hers: Tab) -> None:
+async def test_closed_tabs_are_no_longer_told(stage: Stage, hers: Tab) -> None:
+    socket = hers.socket
+    assert stage.live.is_subscribed(hers.token, socket)
     await hers.disconnect()
     await writes(stage)
     await stage.live.sweep(app)
-    assert stage.live.open_tabs == 0
+    assert not stage.live.is_subscribed(hers.token, socket)
 
 
 async def test_two_people_who_read_the_same_inbox_each_answer_as_themselves(stage: Stage) -> None:

@@ -20,7 +20,6 @@ FORM = "__reflex_form_data__"
 
 _TOKEN = re.compile(r"[0-9A-Za-z-]{8,64}")
 _WHOLE = re.compile(r"-?[0-9]{1,16}")
-_FIELDS = {"name", "payload", "router_data"}
 _ADDRESS = ("pathname", "asPath", "origin")
 
 

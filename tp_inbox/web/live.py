@@ -70,10 +70,6 @@ class Live:
         self._waiting: set[str] = set()
         self.push_names = frozenset(e.name for spec in (push(""), reload) for e in Event.from_event_type(spec))
 
-    @property
-    def open_tabs(self) -> int:
-        return len(self._tabs)
-
     def subscribe(self, token: str, socket: str | None, who: SignedIn) -> None:
         """From now on the tab hears of changes; subscribe first, then load, so that none falls between."""
         self._waiting.discard(token)
