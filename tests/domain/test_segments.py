@@ -111,5 +111,18 @@ def test_a_letter_that_makes_a_text_longer_is_explained() -> None:
     assert hint("Tiếng Việt’ " * 10) == "With ế in it, each part of a text holds 67 characters instead of 153."
 
 
+def test_a_character_that_counts_twice_is_pointed_out_where_it_adds_a_segment() -> None:
+    assert hint("a" * 159 + "€") == "This text costs 2 instead of 1, because € counts as two characters."
+    assert hint("[" + "a" * 158 + "]") == "This text costs 2 instead of 1, because [ ] each count as two characters."
+
+
+def test_a_character_that_counts_twice_and_costs_nothing_is_left_alone() -> None:
+    assert hint("a" * 158 + "€") is None
+
+
+def test_a_character_that_counts_twice_costs_nothing_where_all_are_wide() -> None:
+    assert hint("ệ€" + "a" * 60) is None
+
+
 def test_a_plain_text_of_many_segments_needs_no_hint() -> None:
     assert hint("a" * 1000) is None

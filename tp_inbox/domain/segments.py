@@ -93,12 +93,23 @@ _TO_PLAIN = str.maketrans(_PLAIN)
 def hint(body: str) -> str | None:
     """What makes this text cost more than its length does, and what to write instead; None when nothing does."""
     counted = count(body)
+    if counted.encoding is Encoding.GSM7:
+        return _doubles_hint(counted, _fill([1] * len(body), Encoding.GSM7)[0])
     if all(character in _PLAIN for character in counted.costly):
         return _plain_hint(counted, count(body.translate(_TO_PLAIN)).segments)
     if counted.segments < 2:
         return None
     letter = next(character for character in counted.costly if character not in _PLAIN)
     return f"With {_shown(letter)} in it, each part of a text holds 67 characters instead of 153."
+
+
+def _doubles_hint(counted: SegmentCount, single: int) -> str | None:
+    """For characters that count two, where that alone makes another segment; ``single`` is the cost without it."""
+    if single >= counted.segments:
+        return None
+    shown = " ".join(_shown(character) for character in counted.doubles)
+    counts = "counts" if len(counted.doubles) == 1 else "each count"
+    return f"This text costs {counted.segments} instead of {single}, because {shown} {counts} as two characters."
 
 
 def _plain_hint(counted: SegmentCount, plain: int) -> str | None:
