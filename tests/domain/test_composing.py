@@ -12,6 +12,7 @@ from tp_inbox.domain.composing import (
     introduction_for,
     introduction_for_school,
     preview,
+    preview_of,
 )
 from tp_inbox.domain.errors import Invalid
 from tp_inbox.domain.segments import Encoding, count
@@ -151,6 +152,14 @@ def test_a_preview_is_one_line_cut_between_words() -> None:
 
 def test_a_preview_of_one_long_word_is_cut_within_it() -> None:
     assert preview("a" * 50, limit=10) == "a" * 9 + "…"
+
+
+@pytest.mark.parametrize(
+    ("body", "media", "shown"),
+    [("Hello", 1, "Hello"), ("", 1, "Picture"), (" \n", 2, "Picture"), ("", 0, "(no words)")],
+)
+def test_a_text_without_words_is_named_by_what_came(body: str, media: int, shown: str) -> None:
+    assert preview_of(body, media) == shown
 
 
 @given(st.text(), st.integers(2, 100))

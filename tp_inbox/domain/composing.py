@@ -10,6 +10,7 @@ MAX_BODY = 1600
 MAX_SIGNATURE = 100
 MAX_SIGNATURE_LINES = 2
 PREVIEW = 80
+PICTURE, NO_WORDS = "Picture", "(no words)"
 
 _LINE_ENDS = re.compile("\r\n|[\r\u2028\u2029]")
 _INVISIBLE = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -96,6 +97,11 @@ def introduction_for_school(school: str) -> str:
 
 
 _HOW_TO_STOP = "Reply STOP to end texts."
+
+
+def preview_of(body: str, media: int) -> str:
+    """What a list shows of a text; one without words is named by what came instead of them."""
+    return preview(body) or (PICTURE if media else NO_WORDS)
 
 
 def preview(body: str, limit: int = PREVIEW) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 import reflex as rx
 
 from tp_inbox.domain.access import InboxKind
-from tp_inbox.domain.composing import preview
+from tp_inbox.domain.composing import preview_of
 from tp_inbox.domain.errors import NotFound
 from tp_inbox.services.changes import Changed
 from tp_inbox.services.registry import services
@@ -121,7 +121,7 @@ def _renewed(row: ThreadRow, message: MessageRow, unread: int, reader: int) -> T
     draft = row.draft and message.author_id != reader
     return replace(
         row,
-        preview=row.preview if draft else preview(message.text) or "Picture",
+        preview=row.preview if draft else preview_of(message.text, message.media),
         draft=draft,
         at=message.at,
         outbound=message.outbound,
