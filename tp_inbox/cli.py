@@ -61,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("serve", help="the web app").set_defaults(run=_serve)
     commands.add_parser("worker", help="sending, receiving and every other job").set_defaults(run=_worker)
     commands.add_parser("simulator", help="a service that behaves as Twilio does").set_defaults(run=_simulator)
-    commands.add_parser("migrate", help="bring the database to the newest shape").set_defaults(run=_migrate)
+    migrate = commands.add_parser("migrate", help="bring the database to the newest shape")
+    migrate.add_argument("--demo", action="store_true", help="only when it is empty or a demonstration")
+    migrate.set_defaults(run=_migrate)
     seed = commands.add_parser("seed", help="fill an empty database")
     seed.add_argument("--demo", action="store_true", required=True, help="with the demonstration district")
     seed.set_defaults(run=_seed)
@@ -159,9 +161,11 @@ def _simulator(_: argparse.Namespace) -> None:
     )
 
 
-def _migrate(_: argparse.Namespace) -> None:
+def _migrate(options: argparse.Namespace) -> None:
     from tp_inbox import wiring
 
+    if options.demo:
+        asyncio.run(wiring.require_demonstration(settings()))
     wiring.migrate(_settings_beside_a_demonstration())
 
 
@@ -170,6 +174,7 @@ def _seed(_: argparse.Namespace) -> None:
     from tp_inbox.demo.seed import seed
 
     async def fill(wired: wiring.Wired) -> None:
+        await wiring.require_demonstration(wired.settings)
         try:
             await seed(wired.db, wired.gateway, wired.settings.twilio_base_url)
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -62,6 +63,17 @@ class Settings(BaseSettings):
         if scheme.split("+")[0] not in {"postgresql", "postgres"} or not separator:
             raise BadSettings(NOT_POSTGRESQL)
         return f"postgresql://{rest}"
+
+    def require_account(self) -> None:
+        """Raises BadSettings when the carrier could only refuse us, which would stop every number of ours.
+
+        A simulator takes whatever account it was started with.
+        """
+        shape = ".+" if self.carrier_is_loopback else "AC[0-9a-f]{32}"
+        if not re.fullmatch(shape, self.twilio_account_sid):
+            raise BadSettings("TWILIO_ACCOUNT_SID: must be AC and 32 characters from 0 to 9 and a to f")
+        if not self.twilio_auth_token.get_secret_value():
+            raise BadSettings("TWILIO_AUTH_TOKEN: is not set")
 
     @property
     def address(self) -> str:

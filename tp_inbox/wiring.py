@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlmodel import col
 
 from tp_inbox.domain.errors import Unavailable
@@ -42,6 +42,12 @@ NOT_LOOPBACK = (
 )
 
 
+REAL_DISTRICT = (
+    "DATABASE_URL: this database holds a real district, and a demonstration must not touch it. "
+    "Leave DATABASE_URL out, or name an empty database."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Wired:
     """Everything of one process. Close it when the process ends."""
@@ -55,10 +61,12 @@ class Wired:
     numbers: Numbers
 
     async def require_safe_start(self) -> None:
-        """Raises BadSettings for a database of another version, and for a demonstration with a real carrier.
+        """Raises BadSettings for a carrier without an account, for a database of another version, and for a
+        demonstration with a real carrier.
 
         A demonstration's families are invented, and nobody real may be texted from it.
         """
+        self.settings.require_account()
         if not await migrations.is_current(self.db):
             raise BadSettings(NOT_MIGRATED)
         async with self.db.reading() as session:
@@ -145,6 +153,24 @@ async def _wake(worker: Worker) -> None:
 def migrate(settings: Settings) -> None:
     """Brings the database to the newest shape."""
     migrations.upgrade(settings.database)
+
+
+async def require_demonstration(settings: Settings) -> None:
+    """Raises BadSettings unless the database is empty or a demonstration, and the carrier a simulator here.
+
+    A demonstration's worker would hand a real district's texts to the simulator, which delivers them to nobody.
+    """
+    if not settings.carrier_is_loopback:
+        raise BadSettings(NOT_LOOPBACK)
+    db = Database(settings.database)
+    try:
+        async with db.reading() as session:
+            if await session.scalar(text("SELECT to_regclass('district')")) is None:
+                return
+            if await session.scalar(select(col(District.id)).where(~col(District.demonstration)).limit(1)):
+                raise BadSettings(REAL_DISTRICT)
+    finally:
+        await db.close()
 
 
 async def run_staff_command(

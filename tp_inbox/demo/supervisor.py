@@ -140,7 +140,7 @@ async def _bring_up(settings: Settings, environment: Environment) -> None:
 
 
 async def _prepare_database(settings: Settings, environment: Environment) -> None:
-    await _once("migrate", environment)
+    await _once("migrate", environment, "--demo")
     seeded = _note_of_seeding(settings)
     if not seeded.exists():
         await _until(lambda: _listens(settings, settings.simulator_port))  # it sells the numbers that the district has
