@@ -28,10 +28,10 @@ from tests.services.steps import (
     the,
 )
 from tp_inbox.domain.consent import ConsentSource
-from tp_inbox.domain.delivery import DeliveryState as S, FailureReason as R
+from tp_inbox.domain.delivery import DeliveryState as S, FailureReason as R, explain
 from tp_inbox.domain.errors import Unavailable
 from tp_inbox.services import delivering as module
-from tp_inbox.services.delivering import LEASE, LOOK_AFTER, MOST_ATTEMPTS, Delivering
+from tp_inbox.services.delivering import LEASE, LOOK_AFTER, MOST_ATTEMPTS, TOO_OLD, Delivering
 from tp_inbox.services.ports import Accepted, Ambiguous, CarrierAway, CarrierText, NotAccepted, StatusReport
 from tp_inbox.storage.feed import ChangeKind
 from tp_inbox.storage.tables import ConsentEvent, DeliveryEvent, Message, Number, Watermark
@@ -117,14 +117,27 @@ class TestHandover:
         assert waits == sorted(waits)
         assert waits[-1] > 4 * waits[0]
 
-    async def test_after_the_most_tries_it_has_failed(self, town: Town) -> None:
+    async def test_a_carrier_that_is_busy_for_minutes_fails_nothing(self, town: Town) -> None:
         town.gateway.refuse(ROSA, R.TOO_BUSY)
         text_id = await queued(town)
         for _ in range(MOST_ATTEMPTS + 3):
             await due_now(town)
             await town.wired.delivering.hand_over_due()
-        assert await state_of(town, text_id) == (S.FAILED, R.TOO_BUSY)
-        assert len(town.gateway.sent) == MOST_ATTEMPTS
+        assert await state_of(town, text_id) == (S.QUEUED, R.TOO_BUSY)
+
+    async def test_what_could_not_leave_for_hours_is_held_back(self, town: Town) -> None:
+        text_id = await queued(town)
+        await change(town, Message, col(Message.id) == text_id, created_at=datetime.now(UTC) - TOO_OLD)
+        await town.wired.delivering.hand_over_due()
+        assert await state_of(town, text_id) == (S.FAILED, R.EXPIRED)
+        assert town.gateway.sent == []
+
+    async def test_nothing_leaves_for_somebody_who_has_been_disabled_meanwhile(self, town: Town) -> None:
+        text_id = await queued(town)
+        await town.wired.services.staff.disable(town.email("alice"))
+        await town.wired.delivering.hand_over_due()
+        assert await state_of(town, text_id) == (S.FAILED, R.CANCELED)
+        assert town.gateway.sent == []
 
     async def test_an_unknown_trouble_is_tried_once_more_and_then_final(self, town: Town) -> None:
         town.gateway.refuse(ROSA, R.UNKNOWN)
@@ -156,7 +169,7 @@ class TestHandover:
         assert (await message(town, elsewhere.id)).state is S.ACCEPTED
         number = await the(town, Number, col(Number.school_id) == town.schools[LINCOLN])
         assert number.state is NumberState.STOPPED
-        assert "30034" in number.problem
+        assert number.problem == explain(reason).sentence
 
     async def test_when_the_number_is_mended_what_waited_goes(self, town: Town) -> None:
         await change(town, Number, state=NumberState.STOPPED)

@@ -571,3 +571,12 @@ async def test_other_words_from_the_same_draft_in_another_window_go_out_too_and_
     again = await send(alice, thread, "See you at 3:15 instead", key, first.id)
     assert (second.text, again.id) == ("See you at 3:15 instead", second.id)
     assert second.id != first.id
+
+
+async def test_a_draft_of_one_conversation_never_leaves_in_another(town: Town) -> None:
+    alice, key = await town.actor("alice"), uuid4()
+    rosa, mia = await town.personal("alice"), await town.personal("alice", MIA)
+    send = town.wired.services.sending.send
+    await send(alice, rosa, "For Rosa", key, 0)
+    with pytest.raises(Invalid, match="another conversation"):
+        await send(alice, mia, "Other words", key, 0)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, suppress
+from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -41,7 +42,7 @@ class Worker:
         self._numbers = numbers
         self._only_one = only_one
         self._wake = asyncio.Event()
-        self._turns: set[asyncio.Task[None]] = set()
+        self._turns: set[asyncio.Task[object]] = set()
         self._jobs: list[tuple[str, int, Job]] = [
             ("poll delivery status", poll_seconds, delivering.poll),
             ("look up doubtful texts", 10, delivering.look_up_doubtful),
@@ -67,7 +68,7 @@ class Worker:
 
     async def _dispatch(self) -> None:
         while True:
-            if not await self._safely("dispatch", self._delivering.hand_over_due):
+            if not await self._unbroken(self._safely("dispatch", self._delivering.hand_over_due)):
                 await self._rest()
 
     async def _buy_numbers(self) -> None:
@@ -82,11 +83,14 @@ class Worker:
         self._wake.clear()
 
     async def _turn(self, name: str, job: Job) -> None:
-        """Known while it lasts, so that the worker does not end in the middle of it."""
-        turn = asyncio.create_task(self._once(name, job))
-        self._turns.add(turn)
-        turn.add_done_callback(self._turns.discard)
-        await turn
+        await self._unbroken(self._once(name, job))
+
+    async def _unbroken(self, work: Coroutine[Any, Any, object]) -> object:
+        """Goes on to its end when the worker is told to stop; ``run`` waits for it."""
+        task = asyncio.create_task(work)
+        self._turns.add(task)
+        task.add_done_callback(self._turns.discard)
+        return await asyncio.shield(task)
 
     async def _once(self, name: str, job: Job) -> None:
         async def alone() -> None:

@@ -19,7 +19,16 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from tp_inbox.domain.consent import ConsentSource
-from tp_inbox.domain.delivery import FINAL, NOT_ARRIVED, WITH_CARRIER, Delivery, DeliveryState, FailureReason, advance
+from tp_inbox.domain.delivery import (
+    FINAL,
+    NOT_ARRIVED,
+    WITH_CARRIER,
+    Delivery,
+    DeliveryState,
+    FailureReason,
+    advance,
+    explain,
+)
 from tp_inbox.domain.errors import Unavailable
 from tp_inbox.services import consent
 from tp_inbox.services.ports import (
@@ -38,7 +47,7 @@ from tp_inbox.services.receiving import Receiving
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
-from tp_inbox.storage.tables import DeliveryEvent, Message, Number, Thread, Watermark
+from tp_inbox.storage.tables import DeliveryEvent, Message, Number, Staff, Thread, Watermark
 from tp_inbox.storage.tables.messages import Direction, NumberState
 
 log = logging.getLogger(__name__)
@@ -58,6 +67,9 @@ LEASE = timedelta(seconds=90)
 LOOK_AFTER = timedelta(seconds=60)
 """The carrier's list may lag behind what it accepted."""
 MOST_ATTEMPTS = 8
+"""Of a text whose hand-over never gets an answer; one that was surely refused is tried until it is too old."""
+TOO_OLD = timedelta(hours=4)
+"""A text that could not leave for so long is held back: it would come at a strange hour, about what is over."""
 POLL_OVERLAP = timedelta(minutes=10)
 POLL_FAR = timedelta(hours=12)
 UNDATED_A_CYCLE = 50
@@ -246,11 +258,17 @@ def _due() -> Select[Message, int]:
 
 
 async def _is_open(session: AsyncSession, message: Message, phone_id: int) -> bool:
-    """Asks for consent once more, under the same lock as STOP."""
+    """Asks once more before it leaves: for consent, under the same lock as STOP; for its age; and for its author."""
+    reason = None
     if await consent.opt_out_of(session, phone_id, message.inbox_id, message.number_id):
-        await _advance(session, message, Delivery(DeliveryState.FAILED, FailureReason.OPTED_OUT))
-        return False
-    return True
+        reason = FailureReason.OPTED_OUT
+    elif message.created_at < utc_now() - TOO_OLD:
+        reason = FailureReason.EXPIRED
+    elif not await session.scalar(select(col(Staff.active)).where(col(Staff.id) == message.author_id)):
+        reason = FailureReason.CANCELED
+    if reason:
+        await _advance(session, message, Delivery(DeliveryState.FAILED, reason))
+    return reason is None
 
 
 def _claimed(message: Message) -> OutgoingText:
@@ -313,7 +331,7 @@ async def _write_outcome(session: AsyncSession, message: Message, outcome: Hando
 def _is_worth_another_try(message: Message, outcome: NotAccepted) -> bool:
     if outcome.reason in ONCE_MORE:
         return message.reason is not outcome.reason
-    return outcome.reason in LATER and message.attempts < MOST_ATTEMPTS
+    return outcome.reason in LATER
 
 
 async def _put_back(session: AsyncSession, message: Message, outcome: NotAccepted) -> None:
@@ -398,7 +416,8 @@ async def _draw_conclusions(session: AsyncSession, message: Message) -> None:
     await session.flush()
     thread = await session.get_one(Thread, message.thread_id)
     if message.reason is FailureReason.OPTED_OUT and message.code is not None:
-        await consent.opt_out(session, thread, message.number_id, ConsentSource.CARRIER, message.id, utc_now())
+        asked = message.handed_over_at or utc_now()  # a START since then is newer, and stays
+        await consent.opt_out(session, thread, message.number_id, ConsentSource.CARRIER, message.id, asked)
     elif message.reason in STOPS_THE_SENDER:
         await _stop_sender(session, message)
     arrived = exists().where(
@@ -411,11 +430,12 @@ async def _draw_conclusions(session: AsyncSession, message: Message) -> None:
 
 
 async def _stop_sender(session: AsyncSession, message: Message) -> None:
-    number = await session.get_one(Number, message.number_id, with_for_update=True)
+    number = await session.get_one(Number, message.number_id, with_for_update={"key_share": True})
     if number.state is NumberState.ACTIVE:
         number.state = NumberState.STOPPED
-        number.problem = f"The carrier refuses it (code {message.code})."
+        number.problem = explain(message.reason).sentence
         log.error("delivering: number %s is stopped (code %s)", number.id, message.code)
+        await announce(session, Change(ChangeKind.CONSENT, message.inbox_id))
 
 
 async def _announce(session: AsyncSession, message: Message) -> None:

@@ -74,7 +74,7 @@ class Sending:
         try:
             async with self._db.transaction() as session:
                 writing = await _writing(session, actor, thread_id)
-                key = await _key_of_these_words(session, writing.actor, key, written)
+                key = await _key_of_these_words(session, writing, key, written)
                 message = await _sent_before(session, writing, key)
                 if message is None:
                     await _refuse_if_one_was_missed(session, writing, seen)
@@ -86,10 +86,11 @@ class Sending:
     async def retry(self, actor: Actor, message_id: int) -> MessageRow:
         """Sends a failed text once more, as a new one, by the same rules; a second click finds nothing to retry."""
         async with self._db.transaction() as session:
-            failed = await session.get(Message, message_id, with_for_update=True)
-            if failed is None:
+            thread_id = await session.scalar(select(col(Message.thread_id)).where(col(Message.id) == message_id))
+            if thread_id is None:
                 raise NotFound
-            writing = await _writing(session, actor, failed.thread_id)
+            writing = await _writing(session, actor, thread_id)
+            failed = await session.get_one(Message, message_id, with_for_update=True)
             _require_retryable(writing.actor, failed)
             failed.retried = True
             message = await self._queue(session, writing, failed.written, None)
@@ -205,9 +206,13 @@ async def _today_in(session: AsyncSession, school_id: int) -> date:
     return datetime.now(ZoneInfo(school.time_zone)).date()
 
 
-async def _key_of_these_words(session: AsyncSession, actor: Actor, key: UUID, written: str) -> UUID:
+async def _key_of_these_words(session: AsyncSession, writing: Writing, key: UUID, written: str) -> UUID:
     """The draft's key; where other words have gone out from that draft, in another window, one of these words' own."""
-    gone = select(col(Message.written)).where(col(Message.author_id) == actor.staff_id, col(Message.client_key) == key)
+    gone = select(col(Message.written)).where(
+        col(Message.author_id) == writing.actor.staff_id,
+        col(Message.client_key) == key,
+        col(Message.thread_id) == writing.thread.id,
+    )
     words = composing.clean_body(written)
     return key if await session.scalar(gone) in (None, words) else uuid5(key, words)
 

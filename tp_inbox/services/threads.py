@@ -75,16 +75,16 @@ class Threads:
         return DraftView(str(draft.client_key), draft.written) if draft else DraftView(str(uuid4()), "")
 
     async def save_draft(self, actor: Actor, thread_id: int, key: UUID, written: str) -> None:
-        """Keeps what is being written; a draft that is empty, or was sent a moment ago, is forgotten."""
+        """Keeps what is being written; an empty draft is forgotten, and one that was sent a moment ago is not kept."""
         if len(written) > 2 * MAX_BODY:
             raise Invalid("This is much longer than a text can be.")
         written = written.replace("\x00", "")
         async with self._db.transaction() as session:
             await own_thread(session, actor, thread_id)
-            if written.strip() and not await _is_sent(session, actor, key):
-                await _keep(session, actor.staff_id, thread_id, key, written)
-            else:
+            if not written.strip():
                 await _forget(session, actor.staff_id, thread_id)
+            elif not await _is_sent(session, actor, key):
+                await _keep(session, actor.staff_id, thread_id, key, written)
 
 
 async def thread_between(session: AsyncSession, inbox_id: int, phone_id: int) -> int:

@@ -39,7 +39,10 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """``staff`` names whom an access, session or read change is about; the ids that do not apply are None."""
+    """``staff`` names whom an access, session or read change is about; the ids that do not apply are None.
+
+    ``consent`` says that a composer may have to close or to open: in one thread, or in all of an inbox.
+    """
 
     kind: ChangeKind
     inbox: int | None = None

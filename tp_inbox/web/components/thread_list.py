@@ -94,7 +94,7 @@ def _line(row: rx.Var[ThreadRow]) -> rx.Component:
                     Moment.create(at=row.at, form="list"),
                     class_name="line-top",
                 ),
-                rx.el.span(row.about, class_name="line-about"),
+                rx.el.span(rx.el.span(row.about, class_name="line-about"), _school(row), class_name="line-middle"),
                 rx.el.span(
                     rx.el.span(_who(row), rx.el.bdi(row.preview, dir="auto"), class_name="line-preview"),
                     badge(row.unread, "unread"),
@@ -107,6 +107,12 @@ def _line(row: rx.Var[ThreadRow]) -> rx.Component:
             custom_attrs={"aria-current": rx.cond(Address.thread == row.id, "page", "false")},
         ),
         key=row.id.to_string(),
+    )
+
+
+def _school(row: rx.Var[ThreadRow]) -> rx.Component:
+    return rx.cond(
+        ShellState.several_schools & (row.inbox_name != ""), rx.el.span(row.inbox_name, class_name="line-school")
     )
 
 

@@ -157,7 +157,7 @@ def _failed(row: rx.Var[MessageRow], now: rx.Var[StatusView] | rx.Var[MessageRow
             class_name="failed-reason",
         ),
         rx.cond(now.advice != "", rx.el.div(now.advice, class_name="failed-advice")),
-        rx.cond(now.may_retry, again),
+        rx.cond(now.may_retry & (row.author_id == ShellState.staff_id) & (HEAD.closed == ""), again),
         class_name="status failed",
     )
 

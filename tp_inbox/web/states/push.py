@@ -59,7 +59,7 @@ class PushState(rx.State):
                 await inbox._take(changed)
             case ChangeKind.STATUS:
                 thread._take_status(changed)
-            case ChangeKind.CONSENT if changed.change.thread == thread.head.id:
+            case ChangeKind.CONSENT if _is_about(changed, thread):
                 await thread._look_again()
             case ChangeKind.READ:
                 await inbox._take_read(changed)
@@ -83,3 +83,9 @@ class PushState(rx.State):
             thread.missing = NO_ACCESS
         said = rx.toast.info(ACCESS_CHANGED)
         return [said, onwards] if onwards else [said]
+
+
+def _is_about(changed: Changed, thread: ThreadState) -> bool:
+    """Without a thread it is about every one of the inbox: its number has been stopped."""
+    change = changed.change
+    return thread.head.id == change.thread if change.thread else thread.head.inbox_id == change.inbox

@@ -24,6 +24,8 @@ class ShellState(rx.State):
     sees_messages: bool = False
     writes: bool = False
     """Whether there is any inbox that this person may write from."""
+    several_schools: bool = False
+    """Whether the list mixes the inboxes of schools, so that each line has to say its own."""
     sees_district: bool = False
     ready: bool = False
 
@@ -47,9 +49,10 @@ class ShellState(rx.State):
         self.name, self.staff_id = person.name, person.staff_id
         self.initials, self.hue = people.initials(person.name), people.hue_of(person.staff_id)
         self.sees_district = access.may_see_district(person)
-        personal, school = access.has_personal_inbox(person), bool(access.readable_school_inboxes(person))
-        self.tabs = replace(self.tabs, personal=personal, school=school)
-        self.sees_messages = personal or school
+        personal, schools = access.has_personal_inbox(person), access.readable_school_inboxes(person)
+        self.tabs = replace(self.tabs, personal=personal, school=bool(schools))
+        self.sees_messages = personal or bool(schools)
+        self.several_schools = len(schools) > 1
         self.writes = bool(access.writable_schools(person))
 
     async def _count(self) -> None:
