@@ -187,6 +187,14 @@ async def test_every_tab_loads_again_when_a_change_could_not_be_passed_on(
     assert bubbles(alice) == ["not lost"]
 
 
+async def test_lines_name_their_school_only_for_whoever_reads_several(stage: Stage) -> None:
+    async with stage.town.wired.db.transaction() as session:
+        await assign(session, stage.town.staff["charlie"], "School Viewer", "Lincoln Middle School")
+    for who, several in (("alice", False), ("charlie", True)):
+        tab = await stage.tab(who, "/messages/school")
+        assert tab.var(ShellState, "several_schools") is several
+
+
 async def test_a_push_asks_the_database_as_much_for_thirteen_tabs_as_for_one(stage: Stage) -> None:
     school = await stage.town.school()
     await school_writes(stage, "the first", "dora")
