@@ -10,6 +10,9 @@ PLACE := $(subst /,-,$(subst $() ,_,$(CURDIR)))
 RUNTIME := $(VENV)/.runtime$(PLACE)
 DEVELOPMENT := $(VENV)/.development$(PLACE)
 
+# What needs neither a database nor a browser.
+UNIT := tests/domain tests/twilio
+
 # No test may reach a real account or a real database.
 CLEAN := env -u DATABASE_URL -u PUBLIC_URL $(foreach name,$(filter TWILIO_%,$(.VARIABLES)),-u $(name))
 
@@ -26,7 +29,8 @@ run: $(RUNTIME) ## The whole product with a demonstration district and a simulat
 	@exec $(RUN) -m tp_inbox.cli demo --stop-with-parent
 
 test: lint chromium ## Every check and every test, the quick ones first.
-	$(CLEAN) $(RUN) -m pytest -m "not browser and not slow"
+	$(CLEAN) $(RUN) -m pytest $(UNIT) -m "not slow"
+	$(CLEAN) $(RUN) -m pytest $(addprefix --ignore=,$(UNIT)) -m "not browser and not slow"
 	$(CLEAN) $(RUN) -m pytest -m "browser or slow"
 
 lint: $(DEVELOPMENT) ## Style, types and the direction of imports.
