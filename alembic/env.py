@@ -7,7 +7,7 @@ import asyncio
 from sqlalchemy import Connection, pool
 from sqlmodel import SQLModel
 
-import tp_inbox.storage.tables  # noqa: F401  # fills the metadata
+import tp_inbox.storage.tables  # noqa: F401 - fills the metadata
 from alembic import context
 from tp_inbox.settings import settings
 from tp_inbox.storage.base import Words

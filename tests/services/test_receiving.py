@@ -190,7 +190,7 @@ class TestPoison:
         async def routed(session: object, text: InboundText) -> Message | None:
             if text.body == "poison":
                 raise ValueError("a body that no log may hold")
-            return await real(session, text)  # pyright: ignore[reportArgumentType]
+            return await real(session, text)
 
         monkeypatch.setattr(module, "_routed", routed)
 

@@ -194,7 +194,7 @@ def simulate(tmp_path: Path) -> Iterator[Simulate]:
         client = Client(ACCOUNT, TOKEN, http_client=SimulatorClient(config.base_url))
         return Simulation(config, client, clients[-1])
 
-    start.stop_last = lambda: threads.pop().stop()  # type: ignore[attr-defined]
+    start.stop_last = lambda: threads.pop().stop()
     yield start
     for client in clients:
         client.close()

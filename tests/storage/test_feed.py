@@ -145,7 +145,7 @@ async def test_a_feed_that_is_ended_while_a_change_comes_in_ends(ticks: int) -> 
     async def nothing(*_: object) -> None: ...
 
     changes = asyncio.Queue[str | None]()
-    task = asyncio.create_task(Feed("", nothing, nothing)._pass_on(object(), changes))  # type: ignore[arg-type]
+    task = asyncio.create_task(Feed("", nothing, nothing)._pass_on(object(), changes))
     await asyncio.sleep(0.01)
     changes.put_nowait('{"kind": "read"}')
     for _ in range(ticks):

@@ -77,7 +77,7 @@ class _Http(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Http  # pyright: ignore[reportIncompatibleVariableOverride]
+    server: _Http
     protocol_version = "HTTP/1.1"
 
     def _answer(self) -> None:

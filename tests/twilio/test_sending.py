@@ -204,7 +204,7 @@ async def test_without_a_base_url_the_address_is_twilios(monkeypatch) -> None:
     aimed = []
 
     def request(self, method: str, url: str, **sent: object) -> None:
-        aimed.append((method, url, dict(sent["headers"]).get("Host")))  # type: ignore[call-overload]
+        aimed.append((method, url, dict(sent["headers"]).get("Host")))
         raise ConnectionError
 
     monkeypatch.setattr("requests.Session.request", request)

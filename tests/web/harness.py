@@ -194,7 +194,7 @@ class Stage:
         """Until every event has run."""
         processor = app.event_processor
         async with asyncio.timeout(PATIENCE):
-            while processor._tasks or processor._token_queues or processor._queue.qsize():  # noqa: ASYNC110
+            while processor._tasks or processor._token_queues or processor._queue.qsize():  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.001)
             await asyncio.sleep(0)
 

@@ -45,7 +45,7 @@ class Wire:
     async def shows(self, words: str) -> bool:
         """Waits some seconds for words in what came."""
         deadline = time.monotonic() + 10
-        while words not in self.text and time.monotonic() < deadline:  # noqa: ASYNC110
+        while words not in self.text and time.monotonic() < deadline:  # noqa: ASYNC110 - a list has no event
             await asyncio.sleep(0.05)
         return words in self.text
 

@@ -18,6 +18,7 @@ SQLModel.metadata.naming_convention = {
 }
 metadata: MetaData = SQLModel.metadata
 E = TypeVar("E", bound=StrEnum)
+IN_UTC: Any = DateTime(timezone=True)  # SQLModel takes an instance, too; its annotation names the class alone
 
 
 class Words(TypeDecorator[E], Generic[E]):
@@ -33,7 +34,7 @@ class Words(TypeDecorator[E], Generic[E]):
     def process_bind_param(self, value: Any, dialect: Any) -> str | None:  # noqa: ARG002 - SQLAlchemy hands it in
         return None if value is None else self.words(value).value
 
-    def process_result_value(self, value: Any, dialect: Any) -> E | None:  # noqa: ARG002
+    def process_result_value(self, value: Any, dialect: Any) -> E | None:  # noqa: ARG002 - as above
         return None if value is None else self.words(value)
 
 
@@ -61,15 +62,16 @@ def maybe(target: str, *, index: bool = False, unique: bool = False) -> Any:
 
 
 def words(of: type[StrEnum], **options: Any) -> Any:
-    return Field(sa_type=Words(of), **options)  # pyright: ignore[reportArgumentType, reportCallIssue]  # an instance is accepted too
+    kept_as: Any = Words(of)  # an instance, as above
+    return Field(sa_type=kept_as, **options)
 
 
 def moment(**options: Any) -> Any:
     """A time: timezone-aware UTC; without a default it may be missing."""
     options.setdefault("default", None)
-    return Field(sa_type=DateTime(timezone=True), **options)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return Field(sa_type=IN_UTC, **options)
 
 
 def now() -> Any:
     """A time that is set when the row is made."""
-    return Field(default_factory=utc_now, sa_type=DateTime(timezone=True), nullable=False)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return Field(default_factory=utc_now, sa_type=IN_UTC, nullable=False)
