@@ -9,7 +9,9 @@ FAULT = "Something went wrong on our side. Nothing was lost; please try again."
 
 
 class Refusal(Exception):
-    """The product says no. ``sentence`` is complete, plain English, without names or bodies."""
+    """The product says no. ``sentence`` is complete, plain English; a colleague may be named in it, but no family,
+    no number and no body.
+    """
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)

@@ -127,7 +127,7 @@ class LengthView:
 
 @dataclass(frozen=True)
 class RecipientView:
-    """A person whom one may write to, or may not and why; ``families`` are then offered instead."""
+    """A person whom one may write to, or may not and why; ``instead`` are then the family's adults who can be."""
 
     key: str
     name: str

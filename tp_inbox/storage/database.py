@@ -68,7 +68,10 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
-        """For a few selects that need no common snapshot: saves two round trips."""
+        """For a few statements that need no common snapshot, a small write among them: saves two round trips.
+
+        Each is committed by itself.
+        """
         with _trouble_is_a_refusal():
             async with AsyncSession(self._reading, expire_on_commit=False) as session:
                 yield session
