@@ -24,6 +24,16 @@ def test_a_text_is_queued_and_then_arrives(simulation: Simulation) -> None:
     assert [text["body"] for text in simulation.texts_on(AMINA)] == ["The bus is late."]
 
 
+def test_quick_texts_are_shown_in_the_order_in_which_they_were_sent(simulate: Simulate) -> None:
+    simulation = simulate(delays=Delays(delivered=(0, 0.3)))
+    simulation.buy(SCHOOL)
+    written = [f"Text {place}" for place in range(12)]
+    for body in written:
+        simulation.twilio.messages.create(to=AMINA, from_=SCHOOL, body=body)
+    until(lambda: len(simulation.texts_on(AMINA)) == len(written))
+    assert [text["body"] for text in simulation.texts_on(AMINA)] == written
+
+
 def test_every_change_is_called_back_in_order_signed_and_with_the_addresss_own_query(
     simulation: Simulation, district: District
 ) -> None:

@@ -55,6 +55,7 @@ class Carrier:
         self._hub = hub
         self._chance = random.Random()
         self._work: set[asyncio.Task[Any]] = set()
+        self._last: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def start(self) -> None:
         await self._courier.start()
@@ -68,8 +69,13 @@ class Carrier:
         await self._courier.stop()
 
     def take(self, message: Message) -> None:
-        """Carries an outbound text to its family phone, in the background."""
-        self._spawn(self._carry(message))
+        """Carries an outbound text to its family phone, in the background.
+
+        Texts from one sender to one phone appear there in the order in which they were taken.
+        """
+        way = (message.sender or message.service_sid or "", message.recipient)
+        carrying = self._last[way] = self._spawn(self._carry(message, self._last.get(way)))
+        carrying.add_done_callback(lambda _: self._last.pop(way) if self._last.get(way) is carrying else None)
 
     async def bring(
         self, sender: str, to: Number, body: str, pictures: Sequence[tuple[str, bytes]]
@@ -96,10 +102,12 @@ class Carrier:
         form = inbound_form(self._config, message, self._messages.media_of(message.sid), keyword)
         return message.sid, await self._call(message, form, webhook)
 
-    async def _carry(self, message: Message) -> None:
+    async def _carry(self, message: Message, before: asyncio.Task[None] | None) -> None:
         told: asyncio.Task[None] | None = None
         for step in self._route(message):
             await self._wait(step.wait)
+            if step.status == "delivered" and before:
+                await asyncio.wait([before])
             current = self._messages.get(message.sid)
             if current is None or current.status == "canceled":
                 return
