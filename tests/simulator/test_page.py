@@ -139,6 +139,31 @@ def test_each_number_is_a_conversation_with_its_own_draft(page: Page, lincoln: S
     expect(page.get_by_label("Texts").get_by_text("From Sally again")).to_be_visible()
 
 
+def test_a_phone_opens_at_its_latest_text_with_room_to_write(page: Page, lincoln: Simulation) -> None:
+    for place in range(30):
+        lincoln.text_from(AMINA, SALLY, f"Text {place}")
+    page.get_by_role("link", name="Amina Hassan").click()
+    texts = page.get_by_label("Texts")
+    expect(texts.get_by_text("Text 29")).to_be_in_viewport()
+    box = page.get_by_label("Text message").bounding_box()
+    assert box and box["height"] >= 36
+    texts.evaluate("box => box.scrollTop = 0")
+    lincoln.text_from(AMINA, SALLY, "Written elsewhere")
+    expect(texts.get_by_text("Written elsewhere")).to_be_in_viewport()
+
+
+def test_what_a_label_says_after_its_dot_stands_below_the_name(page: Page, lincoln: Simulation) -> None:
+    label = "Amina Abdirahman Hassan · Family of Ayaan, Hodan and Abdullahi Hassan"
+    lincoln.web.put("/simulator/phones", json=[{"number": AMINA, "label": label, "language": "so"}])
+    row = page.get_by_role("link", name="Amina Abdirahman Hassan")
+    name = row.get_by_text("Amina Abdirahman Hassan", exact=True)
+    expect(name).to_be_visible()
+    assert name.evaluate("name => name.scrollWidth <= name.clientWidth")
+    expect(row.get_by_text("Family of Ayaan, Hodan and Abdullahi Hassan", exact=True)).to_be_visible()
+    row.click()
+    expect(page.get_by_role("heading", name="Amina Abdirahman Hassan", exact=True)).to_be_visible()
+
+
 def test_a_phone_that_cannot_receive_says_why(page: Page) -> None:
     page.get_by_role("link", name="Dolores Vega").click()
     expect(page.get_by_text("This is a landline")).to_be_visible()

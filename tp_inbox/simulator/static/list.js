@@ -1,6 +1,6 @@
 // The list of phones: search, unread dots, ringing.
 
-import { hue, initials, listTime, make, spokenNumber } from "./words.js";
+import { hue, initials, listTime, make, partsOf, spokenNumber } from "./words.js";
 
 const PAGE = 100;
 const rows = document.getElementById("phones");
@@ -62,10 +62,13 @@ function draw() {
 function drawRow(phone) {
   const row = make("a", phone.unread ? "row unread" : "row", "", { href: `#${phone.number}`, "data-number": phone.number });
   const avatar = make("span", `avatar ${hue(phone.number)}`, initials(phone.label), { "aria-hidden": "true" });
-  const name = make("span", "row-name", phone.label || spokenNumber(phone.number), { dir: "auto" });
+  const parts = partsOf(phone.label);
+  const name = make("span", "row-name", parts.name || spokenNumber(phone.number), { dir: "auto" });
   const time = make("span", "row-time", phone.last_at ? listTime(phone.last_at) : "");
   const last = make("span", "row-last", lastWords(phone), { dir: "auto" });
-  row.append(avatar, name, time, last);
+  row.append(avatar, name, time);
+  if (parts.about) row.append(make("span", "row-about", parts.about, { dir: "auto" }));
+  row.append(last);
   if (phone.unread) {
     const badge = make("span", "row-unread", String(phone.unread));
     badge.append(make("span", "unseen", phone.unread === 1 ? " new text" : " new texts"));

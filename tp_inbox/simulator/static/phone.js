@@ -2,7 +2,7 @@
 
 import { Refused, ask } from "./api.js";
 import { drawTexts } from "./texts.js";
-import { hue, initials, languageName, make, spokenNumber } from "./words.js";
+import { hue, initials, languageName, make, partsOf, spokenNumber } from "./words.js";
 
 const QUICK = ["Thank you!", "Call me", "STOP", "START", "HELP"];
 const element = (id) => document.getElementById(id);
@@ -17,19 +17,19 @@ let unsent = {}; // phone|talk → what is being written
 export const openNumber = () => open?.phone.number ?? "";
 
 export async function openPhone(number) {
-  const answer = await ask(`/simulator/phones/${encodeURIComponent(number)}/texts`);
+  const [answer, all] = await readPhone(number);
   const isOther = openNumber() !== answer.phone.number;
   keepDraft();
   open = answer;
-  numbers = await ask("/simulator/numbers");
+  numbers = all;
   if (isOther) {
     talk = "";
     attach(null);
     outcome("");
   }
-  chooseTalk(talk || partners().at(-1)?.ours || numbers[0]?.number || "");
-  phoneBox.hidden = false;
+  phoneBox.hidden = false; // before it is drawn: what is hidden has no height to measure
   nothing.hidden = true;
+  chooseTalk(talk || partners().at(-1)?.ours || numbers[0]?.number || "");
 }
 
 export function closePhone() {
@@ -42,9 +42,7 @@ export function closePhone() {
 // Texts arrived or left while the phone was open.
 export async function refresh() {
   const number = openNumber();
-  const [answer, all] = await Promise.all([
-    ask(`/simulator/phones/${encodeURIComponent(number)}/texts`), ask("/simulator/numbers"),
-  ]);
+  const [answer, all] = await readPhone(number);
   if (openNumber() !== number) return;
   const known = new Set(open.texts.map((text) => text.sid));
   const fresh = answer.texts.filter((text) => !known.has(text.sid));
@@ -53,6 +51,9 @@ export async function refresh() {
   if (!talk) talk = partners().at(-1)?.ours ?? numbers[0]?.number ?? "";
   draw(new Set(fresh.map((text) => text.sid)));
 }
+
+const readPhone = (number) =>
+  Promise.all([ask(`/simulator/phones/${encodeURIComponent(number)}/texts`), ask("/simulator/numbers")]);
 
 export function ring() {
   phoneBox.classList.remove("ringing");
@@ -74,8 +75,9 @@ export function closeInner() {
 
 function draw(fresh = new Set()) {
   const { phone } = open;
-  const words = [spokenNumber(phone.number), languageName(phone.language)].filter(Boolean);
-  element("phone-name").textContent = phone.label || spokenNumber(phone.number);
+  const { name, about } = partsOf(phone.label);
+  const words = [spokenNumber(phone.number), languageName(phone.language), about].filter(Boolean);
+  element("phone-name").textContent = name || spokenNumber(phone.number);
   element("phone-number").textContent = phone.label ? words.join(" · ") : languageName(phone.language) || "Family phone";
   element("phone-avatar").className = `avatar ${hue(phone.number)}`;
   element("phone-avatar").textContent = initials(phone.label);
@@ -83,8 +85,9 @@ function draw(fresh = new Set()) {
   element("fate").hidden = !phone.fate;
   drawTalks(fresh);
   const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 60;
+  const isOwn = open.texts.some((text) => text.own && fresh.has(text.sid));
   drawTexts(element("texts"), open.texts.filter((text) => text.ours === talk), fresh, quietWords());
-  if (isAtEnd || !fresh.size) box.scrollTop = box.scrollHeight;
+  if (isAtEnd || isOwn || !fresh.size) box.scrollTop = box.scrollHeight;
   for (const button of [send, element("picture"), ...element("quick").children]) button.disabled = !talk;
 }
 

@@ -18,9 +18,14 @@ export function languageName(code) {
   }
 }
 
-// Of the name alone, which stands before the dot in a label like "Rosa Lopez · mother of Mia".
+// A label like "Rosa Lopez · mother of Mia": who it is, and what about them.
+export function partsOf(label) {
+  const [name, ...about] = label.split("·").map((part) => part.trim());
+  return { name, about: about.join(" · ") };
+}
+
 export function initials(label) {
-  const words = label.split("·")[0].replace(/[^\p{L}\s]/gu, " ").trim().split(/\s+/).filter(Boolean);
+  const words = partsOf(label).name.replace(/[^\p{L}\s]/gu, " ").trim().split(/\s+/).filter(Boolean);
   const letters = words.length > 1 ? [words[0], words.at(-1)] : words;
   return letters.map((word) => [...word][0].toLocaleUpperCase()).join("") || "☏";
 }
