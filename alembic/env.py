@@ -33,7 +33,7 @@ def run(connection: Connection) -> None:
 
 async def online() -> None:
     url = context.config.attributes.get("url") or settings().database
-    engine = engine_for(url, poolclass=pool.NullPool)
+    engine = engine_for(url, answer_seconds=None, poolclass=pool.NullPool)  # a migration takes what it takes
     async with engine.connect() as connection:
         await connection.run_sync(run)
     await engine.dispose()

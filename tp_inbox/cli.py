@@ -186,7 +186,8 @@ def _seed(_: argparse.Namespace) -> None:
 def _staff(options: argparse.Namespace) -> None:
     from tp_inbox import wiring
 
-    told = {name: value for name, value in vars(options).items() if name not in {"run", "action"}}
+    about = ("email", "name", "title", "role", "school")
+    told = {name: getattr(options, name) for name in about if hasattr(options, name)}
     print(asyncio.run(wiring.run_staff_command(_settings_beside_a_demonstration(), options.action, **told)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -105,5 +106,20 @@ def settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        lines = (f"{'.'.join(map(str, e['loc'])).upper() or 'Settings'}: {e['msg']}" for e in error.errors())
-        raise BadSettings("\n".join(lines)) from None
+        raise BadSettings("\n".join(map(_sentence, error.errors()))) from None
+
+
+SENTENCES = {
+    "int_parsing": "must be a whole number",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "string_pattern_mismatch": "must be one of the values that the README names",
+}
+
+
+def _sentence(wrong: Any) -> str:
+    """One setting and what is wrong with it, in our own words."""
+    name = ".".join(map(str, wrong["loc"])).upper()
+    ours = SENTENCES.get(wrong["type"])
+    said = ours.format(**wrong.get("ctx", {})) if ours else wrong["msg"].removeprefix("Value error, ")
+    return f"{name}: {said}" if name else said

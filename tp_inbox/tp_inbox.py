@@ -71,16 +71,12 @@ async def lifespan() -> AsyncIterator[None]:
     """Fills the registry, then listens to the feed until the process ends."""
     logs.configure(settings().log_level)
     process.wired = wired = wiring.wire(settings())
-    try:
-        await wiring.until_safe(wired)
-    except BadSettings as wrong:
-        _end_with(wrong)
     registry.fill(wired.services)
     tabs = live.Live(Changes(wired.db), PushState.changed, PushState.reload())
     live.install(tabs)
     internals.only_the_server_sends(app, tabs.push_names)
     process.feed = Feed(wired.db.url, lambda change: tabs.hear(app, change), lambda: tabs.reload_all(app))
-    running = [asyncio.create_task(process.feed.run()), asyncio.create_task(_sweep(tabs))]
+    running = [asyncio.create_task(work) for work in (_check_start(wired), process.feed.run(), _sweep(tabs))]
     _settle_memory()
     yield
     for task in running:
@@ -88,6 +84,14 @@ async def lifespan() -> AsyncIterator[None]:
         with suppress(asyncio.CancelledError):
             await task
     await wired.close()
+
+
+async def _check_start(wired: wiring.Wired) -> None:
+    """Beside the rest: with the database away the process answers, says so, and can be stopped."""
+    try:
+        await wiring.until_safe(wired)
+    except BadSettings as wrong:
+        _end_with(wrong)
 
 
 def _end_with(wrong: BadSettings) -> NoReturn:

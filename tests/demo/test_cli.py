@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tp_inbox import cli
-from tp_inbox.settings import settings
+from tp_inbox.settings import Settings, settings
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +57,23 @@ def test_a_given_database_comes_before_a_running_demonstrations(
     monkeypatch.setitem(os.environ, "DATABASE_URL", "postgresql://mine")
     (tmp_path / "running.env").write_text("DATABASE_URL=postgresql://theirs\n")
     assert cli._settings_beside_a_demonstration().database_url == "postgresql://mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["add", "ana@example.test", "--name", "Ana", "--role", "District Admin"], ("add", "Ana", "District Admin")),
+        (["disable", "ana@example.test"], ("disable", "", "")),
+        (["reset-password", "ana@example.test"], ("reset-password", "", "")),
+    ],
+)
+def test_each_staff_command_tells_what_was_typed_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], told: tuple[str, ...]
+) -> None:
+    async def run(_: Settings, action: str, email: str, name: str = "", role: str = "", **more: str | None) -> str:
+        assert not any(more.values())
+        return f"{email}: {(action, name, role)}"
+
+    monkeypatch.setattr("tp_inbox.wiring.run_staff_command", run)
+    assert cli.main(["staff", *arguments]) == 0
+    assert capsys.readouterr().out.strip() == f"ana@example.test: {told}"

@@ -224,3 +224,21 @@ def test_sid_and_token_are_kept_where_given(folder: Path) -> None:
 def test_the_carrier_is_always_the_simulator(folder: Path) -> None:
     settings = Settings(data_dir=folder, simulator_port=3999, twilio_base_url="https://api.twilio.com")
     assert supervisor._environment(settings, "postgresql://x")["TWILIO_BASE_URL"] == "http://127.0.0.1:3999"
+
+
+async def test_our_own_cluster_is_migrated_only_by_migrations_it_has_not_had(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ran = []
+
+    async def once(command: str, *_: object) -> None:
+        ran.append(command)
+
+    monkeypatch.setattr(supervisor, "_once", once)
+    (tmp_path / "postgres").mkdir()
+    for _ in range(2):
+        await supervisor._migrate(Settings(data_dir=tmp_path, database_url=""), {})
+    assert ran == ["migrate"]
+    (tmp_path / "postgres" / "migrated").write_text("older ones")
+    await supervisor._migrate(Settings(data_dir=tmp_path, database_url=""), {})
+    assert ran == ["migrate", "migrate"]

@@ -346,7 +346,6 @@ class TestWords:
         alice, thread = await town.actor("alice"), await town.personal("alice")
         measured = await town.wired.services.sending.measure(alice, thread, "Hello")
         row = await send(town, "alice", thread, "Hello")
-        assert measured.total == len(row.sent_as)
         assert measured.segments == (await message(town, row.id)).segments
 
     async def test_nobody_measures_in_somebody_elses_thread(self, town: Town) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 from tp_inbox import demo
 from tp_inbox.demo import ports
-from tp_inbox.demo.build import Frontend
+from tp_inbox.demo.build import CHECKOUT, Frontend
 from tp_inbox.demo.children import Child, show
 from tp_inbox.demo.postgres import Cluster
 from tp_inbox.demo.trouble import Trouble
@@ -70,6 +70,7 @@ async def _watch_parent(running: asyncio.Task[None]) -> None:
 async def _run(settings: Settings) -> None:
     ports.require_free(settings.host, settings.port, "PORT")
     ports.require_free(settings.host, settings.simulator_port, "SIMULATOR_PORT")
+    _require_folder(settings.data_dir)
     with _database(settings) as url:
         environment = os.environ | _environment(settings, url)
         with _written_down(settings.data_dir, environment):
@@ -129,6 +130,13 @@ def _written_down(data: Path, environment: Environment) -> Iterator[None]:
         note.unlink(missing_ok=True)
 
 
+def _require_folder(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Trouble(f"DATA_DIR: {data} cannot be made: {error.strerror}") from error
+
+
 def running_note(data: Path) -> Path:
     """Where a running demonstration of this data folder writes how to reach it: NAME=value lines, as a shell reads."""
     return data / "running.env"
@@ -140,12 +148,29 @@ async def _bring_up(settings: Settings, environment: Environment) -> None:
 
 
 async def _prepare_database(settings: Settings, environment: Environment) -> None:
-    await _once("migrate", environment, "--demo")
+    await _migrate(settings, environment)
     seeded = _note_of_seeding(settings)
     if not seeded.exists():
         await _until(lambda: _listens(settings, settings.simulator_port))  # it sells the numbers that the district has
         await _once("seed", environment, "--demo")
         seeded.touch()
+
+
+async def _migrate(settings: Settings, environment: Environment) -> None:
+    """Our own cluster is left alone when these very migrations were its last; a given database is always asked."""
+    note = settings.data_dir / "postgres" / "migrated"
+    newest = _fingerprint_of_migrations()
+    if settings.database_url or not note.exists() or note.read_text() != newest:
+        await _once("migrate", environment, "--demo")
+        if not settings.database_url:
+            note.write_text(newest)
+
+
+def _fingerprint_of_migrations() -> str:
+    digest = hashlib.sha256()
+    for file in sorted((CHECKOUT / "alembic" / "versions").glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def _note_of_seeding(settings: Settings) -> Path:

@@ -37,7 +37,6 @@ ROUTED_WHILE_ANSWERING = 5
 """What waits besides is left to the job: the carrier wants its answer within a second."""
 MOST_TRIES = 5
 NOT_OURS = "not a number of ours"
-PICTURE, NO_WORDS = "Picture", "(no words)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +263,7 @@ def _show_in_thread(thread: Thread, message: Message) -> None:
         return
     thread.last_at, thread.last_message_id = message.created_at, message.id
     thread.last_direction, thread.last_author_id = Direction.IN, None
-    thread.preview = composing.preview(message.body) or (PICTURE if message.media else NO_WORDS)
+    thread.preview = composing.preview_of(message.body, message.media)
 
 
 async def _hear_consent(session: AsyncSession, thread: Thread, message: Message, text: InboundText) -> None:

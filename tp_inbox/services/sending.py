@@ -178,7 +178,6 @@ def length_of(wording: Wording, written: str) -> LengthView:
     return LengthView(
         segments=counted.segments,
         left=counted.left,
-        total=counted.units,
         costly=segments.hint(body) or "",
         too_long=f"{over:,} characters too long" if over else "",
     )

@@ -155,7 +155,6 @@ def _head(
         id=thread.id,
         box=inbox.kind.value,
         inbox_id=inbox.id,
-        inbox_name="" if personal else school,
         title=title,
         about=people.about(reached),
         initials=people.initials(title),

@@ -93,7 +93,6 @@ class ThreadHead:
     id: int
     box: str
     inbox_id: int
-    inbox_name: str
     title: str
     about: str
     initials: str
@@ -120,7 +119,6 @@ class LengthView:
 
     segments: int
     left: int
-    total: int
     costly: str
     too_long: str
 

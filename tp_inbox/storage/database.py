@@ -18,6 +18,8 @@ BUSY = "The database is very busy at the moment. Please try again in a minute."
 UNUSABLE = "This cannot be used as it is. Please reload the page and try again."
 CONNECT_SECONDS = 5
 STATEMENT_MILLISECONDS = 15_000
+ANSWER_SECONDS = 20
+"""Our own limit, for a server that hangs and cannot keep to its own."""
 IDLE_MILLISECONDS = 60_000
 """A transaction that does nothing for so long belongs to a process that hangs; its locks are let go."""
 
@@ -62,7 +64,7 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
-        with _trouble_is_a_refusal():
+        with trouble_is_a_refusal():
             async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
                 yield session
 
@@ -72,14 +74,14 @@ class Database:
 
         Each is committed by itself.
         """
-        with _trouble_is_a_refusal():
+        with trouble_is_a_refusal():
             async with AsyncSession(self._reading, expire_on_commit=False) as session:
                 yield session
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
         """One connection without a transaction, for what lasts longer than one."""
-        with _trouble_is_a_refusal():
+        with trouble_is_a_refusal():
             async with self._reading.connect() as connection:
                 yield connection
 
@@ -91,11 +93,21 @@ class Database:
         await self.engine.dispose()
 
 
-def engine_for(url: str, server_settings: dict[str, str] | None = None, **options: Any) -> AsyncEngine:
+def engine_for(
+    url: str,
+    server_settings: dict[str, str] | None = None,
+    answer_seconds: float | None = ANSWER_SECONDS,
+    **options: Any,
+) -> AsyncEngine:
     """Asyncpg reads the address itself, as it does for the feed, so that sslmode means the same everywhere."""
 
     async def connect() -> asyncpg.Connection:
-        return await asyncpg.connect(libpq_address(url), timeout=CONNECT_SECONDS, server_settings=server_settings)
+        return await asyncpg.connect(
+            libpq_address(url),
+            timeout=CONNECT_SECONDS,
+            command_timeout=answer_seconds,
+            server_settings=server_settings,
+        )
 
     return create_async_engine("postgresql+asyncpg://", async_creator=connect, **options)
 
@@ -106,7 +118,7 @@ def libpq_address(url: str) -> str:
 
 
 @contextmanager
-def _trouble_is_a_refusal() -> Iterator[None]:
+def trouble_is_a_refusal() -> Iterator[None]:
     try:
         yield
     except (exc.DBAPIError, exc.TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:

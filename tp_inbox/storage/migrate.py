@@ -9,13 +9,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from alembic import command
-from tp_inbox.storage.database import Database
+from tp_inbox.storage.database import Database, trouble_is_a_refusal
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "alembic"
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    command.upgrade(config(url), revision)
+    """Raises Unavailable when no database answers at this address."""
+    with trouble_is_a_refusal():
+        command.upgrade(config(url), revision)
 
 
 def downgrade(url: str, revision: str) -> None:

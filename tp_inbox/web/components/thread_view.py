@@ -166,7 +166,10 @@ def _composer() -> rx.Component:
     return rx.el.footer(
         rx.cond(
             HEAD.closed != "",
-            rx.el.div(icon("message-square-off", 18), rx.el.p(HEAD.closed), class_name="closed", role="status"),
+            rx.fragment(
+                rx.cond(HEAD.senders.length() > 0, _from()),
+                rx.el.div(icon("message-square-off", 18), rx.el.p(HEAD.closed), class_name="closed", role="status"),
+            ),
             rx.fragment(
                 _from(),
                 rx.cond(

@@ -15,7 +15,7 @@ from tp_inbox.web.acting import actor
 from tp_inbox.web.arguments import OUT_OF_DATE, storable
 from tp_inbox.web.states.thread import ThreadState
 
-NO_LENGTH = LengthView(0, 0, 0, "", "")
+NO_LENGTH = LengthView(0, 0, "", "")
 LEFT = "You have just changed From. Look at it, and send again."
 
 

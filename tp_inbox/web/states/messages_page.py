@@ -5,6 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from tp_inbox.domain.access import InboxKind
+from tp_inbox.domain.errors import NotFound
 from tp_inbox.web.reflex_internals import path_of
 from tp_inbox.web.states.composer import Begun, ComposerState
 from tp_inbox.web.states.inbox import InboxState
@@ -42,7 +43,8 @@ class MessagesPage(rx.State):
         thread, composer = await self.get_state(ThreadState), await self.get_state(ComposerState)
         inbox = await self.get_state(InboxState)
         thread_id = int(rest) if rest.isascii() and rest.isdecimal() and len(rest) <= MOST_DIGITS else 0
-        opened = await thread._find(thread_id, box) if thread_id else Opened()
+        nowhere = Opened(missing="" if rest in ("", NEW) else NotFound().sentence)
+        opened = await thread._find(thread_id, box) if thread_id else nowhere
         begun = await composer._find(thread_id) if opened.head.id else Begun(0, "", "")
         await inbox._update(composer._touched_elsewhere(thread_id))
         if rest == NEW:

@@ -20,7 +20,7 @@ MOST_PARKED = 40
 MOST_IN_WINDOW = 150
 NO_ACCESS = "You no longer have access to this conversation."
 
-NO_HEAD = ThreadHead(0, "", 0, "", "", "", "", 0, "", "", [], [], "")
+NO_HEAD = ThreadHead(0, "", 0, "", "", "", 0, "", "", [], [], "")
 
 
 @dataclass(frozen=True, slots=True)
