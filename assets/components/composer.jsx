@@ -6,6 +6,7 @@ import { createPortal } from "react-dom";
 import { Bubble } from "$/public/components/bubble.jsx";
 import { DayLine } from "$/public/components/moments.jsx";
 import { outbox, useOutbox } from "$/public/components/outbox.jsx";
+import { unsaved } from "$/public/components/unsaved.jsx";
 
 const DRAFT_MS = 250;
 const LONGEST_MOVE_MS = 4000;
@@ -21,15 +22,17 @@ function above(place, now) {
   return { before: at, joined: Boolean(last?.dataset.mine === "true" && now - new Date(at) <= ONE_GROUP_MS) };
 }
 
-// Where the composer begins: with the draft, unless just that is on its way already.
-const begin = (draftKey, initial, sentKeys) =>
-  outbox.has(draftKey) || sentKeys.includes(draftKey)
-    ? { key: crypto.randomUUID(), words: "" }
-    : { key: draftKey, words: initial || "" };
+// Where the composer begins: with what a reload interrupted, else with the draft, unless just that is on its way already.
+function begin(thread, draftKey, initial, sentKeys) {
+  const gone = (key) => outbox.has(key) || sentKeys.includes(key);
+  const kept = unsaved.find(thread);
+  if (kept && !gone(kept.key) && (kept.key === draftKey || !initial || gone(draftKey))) return { ...kept, late: true };
+  return gone(draftKey) ? { key: crypto.randomUUID(), words: "" } : { key: draftKey, words: initial || "" };
+}
 
 export function Composer(props) {
   const { thread, draftKey, initial, sentKeys, seen, named, refused, refusedKey, refusals, offline, label, onDraft, onSend } = props;
-  const [first] = useState(() => begin(draftKey, initial, sentKeys));
+  const [first] = useState(() => begin(thread, draftKey, initial, sentKeys));
   const [text, setText] = useState(first.words);
   const [moving, setMoving] = useState(false);
   const [, setSlow] = useState(0);
@@ -39,15 +42,17 @@ export function Composer(props) {
   const shown = useRef(thread);
   const timer = useRef(null);
   const box = useRef(null);
-  const unsaved = useRef(null);
+  const untold = useRef(null);
   const tell = useRef({});
-  tell.current = { onDraft, onSend };
+  tell.current = { onDraft, onSend, offline };
 
   const write = (value) => { written.current = value; setText(value); };
-  const saveNow = () => {
+  const saveNow = (leaving = false) => {
     clearTimeout(timer.current);
-    if (unsaved.current) tell.current.onDraft(...unsaved.current);
-    unsaved.current = null;
+    if (!untold.current) return;
+    tell.current.onDraft(...untold.current);
+    if (!leaving && !tell.current.offline) unsaved.forget(untold.current[0]);
+    untold.current = null;
   };
 
   // Another thread begins with its own draft. The same one, read again, keeps what is typed here.
@@ -57,9 +62,10 @@ export function Composer(props) {
     setMoving(false);
     if (!another && written.current.trim()) return;
     saveNow();
-    const begun = begin(draftKey, initial, sentKeys);
+    const begun = begin(thread, draftKey, initial, sentKeys);
     key.current = begun.key;
-    write(begun.words);
+    if (begun.late) type(begun.words);
+    else write(begun.words);
   }, [thread, draftKey]);
 
   useEffect(() => {
@@ -67,7 +73,8 @@ export function Composer(props) {
   }, [thread]);
 
   useEffect(() => {
-    const onHide = () => saveNow();
+    if (first.late) type(first.words);
+    const onHide = () => saveNow(true);
     // From was changed: the draft goes along, and nothing leaves until its thread is on the screen.
     const onChange = (event) => { if (event.target.id === "from") { saveNow(); setMoving(true); } };
     document.addEventListener("change", onChange, true);
@@ -84,7 +91,13 @@ export function Composer(props) {
     return () => clearTimeout(late);
   }, [moving]);
 
-  useEffect(() => { outbox.forget(sentKeys); }, [sentKeys.join()]);
+  useEffect(() => {
+    outbox.forget(sentKeys);
+    // The same draft was sent from another window: what is typed here from now on is another text.
+    if (!sentKeys.includes(key.current)) return;
+    key.current = crypto.randomUUID();
+    if (untold.current) untold.current[1] = key.current;
+  }, [sentKeys.join()]);
 
   // The line is back: what it may have lost goes out once more, after what is here has been read again.
   useEffect(() => {
@@ -106,11 +119,14 @@ export function Composer(props) {
     }
     write(written.current.trim() ? back.text + "\n" + written.current : back.text);
     key.current = back.key;
+    const elsewhere = document.activeElement && document.activeElement !== document.body;
+    if (!elsewhere) box.current?.focus({ preventScroll: true });
   }, [refusedKey, refused, refusals]);
 
   const type = (value) => {
     write(value);
-    unsaved.current = [thread, key.current, value];
+    untold.current = [thread, key.current, value];
+    unsaved.keep(...untold.current);
     clearTimeout(timer.current);
     timer.current = setTimeout(saveNow, DRAFT_MS);
   };
@@ -119,7 +135,8 @@ export function Composer(props) {
     const words = written.current;
     if (!words.trim() || moving) return;
     clearTimeout(timer.current);
-    unsaved.current = null;
+    untold.current = null;
+    unsaved.forget(thread);
     const now = new Date();
     const one = { key: key.current, thread, text: words.trim(), seen, at: now.toISOString(), ...above(document.getElementById("outgoing"), now) };
     outbox.add({ ...one, joined: one.joined || pending.some((p) => p.thread === thread) });
@@ -128,6 +145,7 @@ export function Composer(props) {
     onSend(thread, one.key, words, seen);
     setTimeout(() => setSlow((n) => n + 1), SLOW_MS);
     window.dispatchEvent(new CustomEvent("tp-inbox:sent"));
+    box.current?.focus({ preventScroll: true });
   };
 
   const onKeyDown = (event) => {
@@ -145,9 +163,10 @@ export function Composer(props) {
         <div className="grows" data-text={text}>
           <textarea ref={box} id="composer" rows={1} value={text} aria-label={label} placeholder={label} dir="auto"
             maxLength={3200} enterKeyHint="send" autoComplete="off" aria-describedby="composer-said"
-            onChange={(event) => type(event.target.value)} onKeyDown={onKeyDown} onBlur={saveNow} />
+            onChange={(event) => type(event.target.value)} onKeyDown={onKeyDown} onBlur={() => saveNow()} />
         </div>
-        <button type="submit" className="send" aria-label="Send" disabled={!text.trim() || moving}>
+        <button type="submit" className="send" aria-label="Send" disabled={!text.trim() || moving}
+          onMouseDown={(event) => event.preventDefault() /* the box keeps the focus, and a phone its keyboard */}>
           <svg viewBox="0 0 24 24" width="20" height="20" aria-hidden="true"><path fill="none" stroke="currentColor"
             strokeWidth="2.2" strokeLinecap="round" strokeLinejoin="round" d="M12 19V5M5.5 11.5 12 5l6.5 6.5" /></svg>
         </button>

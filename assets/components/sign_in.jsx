@@ -1,4 +1,7 @@
 import { useEffect, useState } from "react";
+import { unsaved } from "$/public/components/unsaved.jsx";
+
+const EMAIL = "tp-inbox:email";
 
 // Only these sentences can be shown, whatever the address says.
 const SENTENCES = {
@@ -13,6 +16,25 @@ function inWords(seconds) {
   return minutes === 1 ? "a minute" : `${minutes} minutes`;
 }
 
+// After a failed try one types the password alone. The address of a person stays in this tab, out of the page's own.
+function keepEmail(again) {
+  const form = document.querySelector(".sign-in-form");
+  const { email, password } = form.elements;
+  const onSubmit = () => {
+    try { sessionStorage.setItem(EMAIL, email.value); } catch { /* a browser that keeps nothing */ }
+  };
+  try {
+    const kept = again && sessionStorage.getItem(EMAIL);
+    if (kept && !email.value) {
+      email.value = kept;
+      password.focus();
+    }
+    sessionStorage.removeItem(EMAIL);
+  } catch { /* a browser that keeps nothing */ }
+  form.addEventListener("submit", onSubmit);
+  return () => form.removeEventListener("submit", onSubmit);
+}
+
 export function SignInProblem() {
   const [sentence, setSentence] = useState("");
   useEffect(() => {
@@ -20,6 +42,8 @@ export function SignInProblem() {
     const make = Object.hasOwn(SENTENCES, asked.get("problem") || "") && SENTENCES[asked.get("problem")];
     const seconds = Math.max(1, Math.min(3600, parseInt(asked.get("seconds"), 10) || 1));
     if (make) setSentence(make(inWords(seconds)));
+    unsaved.forgetAll();
+    return keepEmail(Boolean(make));
   }, []);
   return <p className="refused" role="alert" hidden={!sentence}>{sentence}</p>;
 }

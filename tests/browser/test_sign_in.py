@@ -27,6 +27,9 @@ def test_a_wrong_password_and_an_unknown_address_say_the_same(windows: Windows, 
         expect(person.page).to_have_url(SIGN_IN)
         person.signs_in("not-the-password")
         expect(person.page.get_by_role("alert")).to_have_text(WRONG)
+        expect(person.page.get_by_label("E-mail address")).to_have_value(person.email)
+        expect(person.page.get_by_label("Password")).to_be_focused()
+        assert key not in person.page.url
         expect(person.page.get_by_text("Denise Walker")).to_have_count(0)
 
 

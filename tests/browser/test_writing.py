@@ -78,6 +78,61 @@ def test_enter_sends_once_and_shift_enter_breaks_the_line(at_work: AtWork, produ
     assert number_of_texts(product, "+19525550138", "And have a good day.") == 1
 
 
+def test_the_box_keeps_the_focus_when_send_is_clicked(at_work: AtWork) -> None:
+    elena = at_work("counselor", "/messages/personal")
+    elena.opens("Rania Al-Khatib")
+    elena.composer.press_sequentially("The form is at the desk.")
+    elena.sends()
+    expect(elena.composer).to_have_value("")
+    expect(elena.composer).to_be_focused()
+    expect(elena.bubble("The form is at the desk.")).to_have_count(1)
+
+
+def test_the_last_letters_before_a_reload_are_kept(at_work: AtWork) -> None:
+    elena = at_work("counselor", "/messages/personal")
+    elena.opens("Rania Al-Khatib")
+    elena.page.evaluate("""() => {
+        const box = document.querySelector('#composer');
+        const set = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, 'value').set;
+        set.call(box, 'Half a wo');
+        box.dispatchEvent(new Event('input', {bubbles: true}));
+        WebSocket.prototype.send = () => {};
+        location.reload();
+    }""")
+    expect(elena.composer).to_have_value("Half a wo")
+    elena.writes("")
+
+
+def test_what_was_typed_is_not_shown_to_the_next_person_in_the_same_tab(at_work: AtWork) -> None:
+    elena = at_work("counselor", "/messages/school")
+    elena.opens("Amina Hassan")
+    thread = elena.path
+    elena.page.evaluate("WebSocket.prototype.send = () => {}")
+    elena.writes("Only for me")
+    elena.page.context.clear_cookies()
+    elena.goes_to("/sign-in")
+    expect(elena.page.get_by_label("Password")).to_be_visible()
+    marcus = Person(elena.page, elena.product, "principal")
+    marcus.has_signed_in()
+    marcus.goes_to(thread)
+    marcus.sees_thread_of("Amina Hassan")
+    expect(marcus.composer).to_have_value("")
+
+
+def test_a_draft_that_was_sent_from_another_window_becomes_another_text(at_work: AtWork, product: Product) -> None:
+    elena = at_work("counselor", "/messages/personal")
+    elena.opens("Rania Al-Khatib")
+    elena.writes("See you at nine.")
+    elena.composer.blur()
+    there = elena.in_another_tab(elena.path)
+    expect(there.composer).to_have_value("See you at nine.")
+    elena.sends()
+    expect(there.bubble("See you at nine.")).to_have_count(1)
+    there.sends("Or at ten.")
+    expect(there.bubbles.get_by_role("article").filter(has_text="Or at ten.")).to_contain_text("Delivered")
+    assert number_of_texts(product, "+19525550138", "Or at ten.") == 1
+
+
 def test_the_counter_counts_the_signature_and_names_costly_characters(at_work: AtWork) -> None:
     elena = at_work("counselor", "/messages/personal")
     elena.opens("Dorothy Robinson")

@@ -1,0 +1,29 @@
+// What has been typed and has not yet gone to the server, kept in this tab: a reload loses no letter. It is one
+// person's: once the page for signing in has been open, in whatever tab, it is nobody's any more.
+const PREFIX = "tp-inbox:unsaved:";
+const SINCE = "tp-inbox:since";
+
+function quietly(work) {
+  try {
+    return work();
+  } catch {
+    return null; // a browser that keeps nothing
+  }
+}
+
+export const unsaved = {
+  keep: (thread, key, words) =>
+    quietly(() => sessionStorage.setItem(PREFIX + thread, JSON.stringify({ key, words, at: Date.now() }))),
+  find: (thread) =>
+    quietly(() => {
+      const kept = JSON.parse(sessionStorage.getItem(PREFIX + thread));
+      return kept && kept.at > Number(localStorage.getItem(SINCE)) ? kept : null;
+    }),
+  forget: (thread) => quietly(() => sessionStorage.removeItem(PREFIX + thread)),
+  forgetAll: () =>
+    quietly(() => {
+      localStorage.setItem(SINCE, String(Date.now()));
+      const all = Object.keys(sessionStorage).filter((name) => name.startsWith(PREFIX));
+      all.forEach((name) => sessionStorage.removeItem(name));
+    }),
+};
