@@ -32,7 +32,7 @@ export function Bubble({ text, sentAs, at, children }) {
         <button type="button" className="add-toggle" aria-expanded={open} aria-controls={id} aria-label={`Sent with ${what}`}
           title={`Sent with ${what}`} onClick={() => setOpen(!open)}>
           <svg viewBox="0 0 24 24" width="16" height="16" aria-hidden="true"><path fill="none" stroke="currentColor" strokeWidth="1.9"
-            strokeLinecap="round" strokeLinejoin="round" d="M3 20h18M4 14.5 14.5 4a2.1 2.1 0 0 1 3 3L7 17.5l-4 1z" /></svg>
+            strokeLinecap="round" strokeLinejoin="round" d="m21 17-2.156-1.868A.5.5 0 0 0 18 15.5v.5a1 1 0 0 1-1 1h-2a1 1 0 0 1-1-1c0-2.545-3.991-3.97-8.5-4a1 1 0 0 0 0 5c4.153 0 4.745-11.295 5.708-13.5a2.5 2.5 0 1 1 3.31 3.284M3 21h18" /></svg>
         </button>
       )}
     </div>

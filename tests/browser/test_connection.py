@@ -38,6 +38,9 @@ def test_what_happened_while_the_line_was_cut_is_there_when_it_is_back(
     nurse.opens("Kirsten Andersen")
     wire.cut()
     expect(nurse.page.get_by_text(NOTICE)).to_be_visible()
+    notice = nurse.page.locator(".notice").bounding_box()
+    thread = nurse.thread.bounding_box()
+    assert notice and thread and notice["x"] + notice["width"] <= thread["x"]
     product.text_from_family(KIRSTEN, NURSES_NUMBER, "Does she need a second one?")
     nurse.sends("One inhaler is enough.")
     expect(nurse.bubble("One inhaler is enough.")).to_have_count(1)

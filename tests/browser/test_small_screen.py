@@ -46,6 +46,18 @@ def test_a_phone_shows_the_list_then_the_thread_then_the_list_again(at_work: AtW
     expect(samuel.row("Natalia Petrova")).to_be_visible()
 
 
+def test_an_e_mail_address_of_the_district_page_stays_whole(at_work: AtWork) -> None:
+    priya = at_work("district", "/district", viewport=PHONE)
+    cells = priya.page.get_by_role("cell").filter(has_text="@")
+    expect(cells.first).to_be_visible()
+    lines = """cells => cells.map(cell => {
+        const range = document.createRange();
+        range.selectNodeContents(cell);
+        return range.getClientRects().length;
+    })"""
+    assert set(cells.evaluate_all(lines)) == {1}
+
+
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_no_page_scrolls_sideways(at_work: AtWork, viewport: dict) -> None:
     samuel = at_work("counselor.roosevelt", "/messages/school", viewport=viewport)

@@ -60,19 +60,22 @@ def _staff() -> rx.Component:
 
 def _person(person: rx.Var[StaffView]) -> rx.Component:
     return rx.el.tr(
-        rx.el.td(
-            avatar(person.initials, person.hue),
-            rx.el.span(
-                rx.el.strong(person.name), rx.el.span(person.title, class_name="quiet-text"), class_name="two-lines"
-            ),
-            role="cell",
-            class_name="staff-name",
-        ),
+        rx.el.td(_who(person), role="cell"),
         _cell(ROLES, rx.el.ul(rx.foreach(person.roles, _role), class_name="roles")),
         _cell(NUMBER, rx.cond(person.number != "", person.number, "–")),
         _cell(ACCOUNT, rx.cond(person.active, person.email, rx.el.span("Disabled", class_name="disabled"))),
         role="row",
         key=person.id.to_string(),
+    )
+
+
+def _who(person: rx.Var[StaffView]) -> rx.Component:
+    return rx.el.div(
+        avatar(person.initials, person.hue),
+        rx.el.span(
+            rx.el.strong(person.name), rx.el.span(person.title, class_name="quiet-text"), class_name="two-lines"
+        ),
+        class_name="staff-name",
     )
 
 
