@@ -52,7 +52,10 @@ def _head() -> rx.Component:
         avatar(HEAD.initials, HEAD.hue),
         rx.el.div(
             rx.el.h2(HEAD.title),
-            rx.el.p(rx.cond(HEAD.title == HEAD.phone, HEAD.about, HEAD.about + " · " + HEAD.phone)),
+            rx.el.p(
+                HEAD.about,
+                rx.cond(HEAD.title != HEAD.phone, rx.el.span(" · " + HEAD.phone, class_name="thread-number")),
+            ),
             class_name="thread-title",
         ),
         rx.el.button(
