@@ -190,12 +190,12 @@ def sentence(scope: ConsentScope, source: ConsentSource = ConsentSource.FAMILY, 
 
 def test_the_composer_says_why_it_is_closed_and_what_opens_it() -> None:
     assert sentence(NUMBER) == (
-        "This family texted STOP to this number on 3 Nov. You cannot text them from it until they text START."
+        "This family texted STOP to this number on Nov 3. You cannot text them from it until they text START."
     )
     assert sentence(SCHOOL) == (
-        "This family texted STOP to this school on 3 Nov. Nobody at the school can text them until they text START."
+        "This family texted STOP to this school on Nov 3. Nobody at the school can text them until they text START."
     )
     assert sentence(ALL, ConsentSource.STAFF, 2026) == (
-        "This family asked for no more texts from the district on 3 Nov 2025. "
+        "This family asked for no more texts from the district on Nov 3, 2025. "
         "Nobody can text them until they text START."
     )

@@ -240,7 +240,7 @@ def opt_out_sentence(opt_out: ConsentEvent, zone: tzinfo, today: date) -> str:
     """Why the composer is closed, and what opens it; the day is that of ``zone``, with its year if not today's."""
     target, consequence = _REACH[opt_out.scope]
     day = opt_out.at.astimezone(zone).date()
-    when = f"{day.day} {day:%b}" if day.year == today.year else f"{day.day} {day:%b %Y}"
+    when = f"{day:%b} {day.day}" if day.year == today.year else f"{day:%b} {day.day}, {day.year}"
     said = "texted STOP to" if opt_out.source is ConsentSource.FAMILY else "asked for no more texts from"
     return f"This family {said} {target} on {when}. {consequence} until they text START."
 
