@@ -17,7 +17,8 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from tests.fakes import FakeGateway
-from tp_inbox.domain.access import Actor, InboxKind, Level, Permission
+from tp_inbox.domain.access import Actor, InboxKind
+from tp_inbox.domain.permissions import Level, Permission
 from tp_inbox.services.actors import actors_of
 from tp_inbox.services.numbers import personal_inbox
 from tp_inbox.services.passwords import hash_password

@@ -145,7 +145,7 @@ def _routes() -> Starlette:
 
 
 app = rx.App(
-    stylesheets=["/tp-inbox.css"],
+    stylesheets=["/tp-inbox.css", "/pages.css"],
     head_components=pages.HEAD,
     html_lang="en",
     hydrate_fallback=first_paint,

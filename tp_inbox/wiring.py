@@ -16,7 +16,6 @@ from tp_inbox.domain.errors import Unavailable
 from tp_inbox.jobs.worker import Worker
 from tp_inbox.services import registry
 from tp_inbox.services.delivering import Delivering
-from tp_inbox.services.district import DistrictOverview
 from tp_inbox.services.finding import Finding
 from tp_inbox.services.inboxes import Inboxes
 from tp_inbox.services.numbers import Numbers
@@ -103,7 +102,6 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
         threads=Threads(db),
         sending=Sending(db, settings.personal_number_cap),
         finding=Finding(db),
-        district=DistrictOverview(db),
         staff=StaffAccounts(db),
     )
 

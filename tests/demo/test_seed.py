@@ -30,12 +30,13 @@ from tp_inbox.demo.postgres import Server, temporary_server
 from tp_inbox.demo.school_conversations import AT_SCHOOLS
 from tp_inbox.demo.seed import seed
 from tp_inbox.domain import composing, segments
-from tp_inbox.domain.access import Actor, Permission, has_personal_inbox, may_see_district, readable_school_inboxes
+from tp_inbox.domain.access import Actor, has_personal_inbox, manages_all_staff, readable_school_inboxes
 from tp_inbox.domain.composing import MAX_BODY
 from tp_inbox.domain.consent import Verdict, read_consent
 from tp_inbox.domain.delivery import DeliveryState
 from tp_inbox.domain.eligibility import MINIMUM_AGE, age_on, may_text_student
 from tp_inbox.domain.errors import NotAllowed
+from tp_inbox.domain.permissions import Permission
 from tp_inbox.services.actors import actors_of
 from tp_inbox.services.inboxes import Inboxes
 from tp_inbox.services.passwords import verify
@@ -257,7 +258,7 @@ async def test_the_principal_holds_everything_a_school_admin_does_and_only_at_li
 
 async def test_the_district_admin_sees_the_district_and_no_inbox(db: Database) -> None:
     admin = await actor(db, "district")
-    assert may_see_district(admin)
+    assert manages_all_staff(admin)
     assert not has_personal_inbox(admin) and not readable_school_inboxes(admin)
 
 

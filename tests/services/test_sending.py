@@ -30,9 +30,9 @@ from tests.services.steps import (
     until_waiting,
     years_before,
 )
-from tp_inbox.domain.access import Permission
 from tp_inbox.domain.delivery import DeliveryState, FailureReason
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound, SignedOut, Unavailable
+from tp_inbox.domain.permissions import Permission
 from tp_inbox.services.sending import Sending
 from tp_inbox.storage.feed import ChangeKind
 from tp_inbox.storage.tables import (

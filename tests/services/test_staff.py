@@ -7,8 +7,8 @@ from sqlmodel import col
 
 from tests.cast import PASSWORD, Town
 from tests.services.steps import LINCOLN, ROOSEVELT, change, listening, rows, the
-from tp_inbox.domain.access import Permission
 from tp_inbox.domain.errors import Invalid, NotAllowed, SignedOut
+from tp_inbox.domain.permissions import Permission
 from tp_inbox.storage.feed import ChangeKind
 from tp_inbox.storage.tables import Assignment, Inbox, Number, Role, Staff
 from tp_inbox.storage.tables.messages import NumberState

@@ -12,8 +12,9 @@ from sqlmodel import col
 from tests.cast import ROSA, Town
 from tests.services.steps import LINCOLN, ROOSEVELT, add, change
 from tp_inbox.domain import access
-from tp_inbox.domain.access import Actor, Grant, InboxKind, InboxRef, Level, Permission, actor_from
+from tp_inbox.domain.access import Actor, Grant, InboxKind, InboxRef, actor_from
 from tp_inbox.domain.errors import NotFound
+from tp_inbox.domain.permissions import Level, Permission
 from tp_inbox.services.actors import actors_of
 from tp_inbox.storage.queries.scope import inbox_ref, own_thread, readable_inboxes
 from tp_inbox.storage.tables import Assignment, Inbox, Role, Staff
@@ -35,7 +36,9 @@ def _somebody(chance: random.Random, town: Town) -> Actor:
         return frozenset(chance.sample(list(Permission), chance.randint(0, 4)))
 
     places = [*town.schools.values(), None]
-    grants = [Grant(permissions(), chance.choice(places)) for _ in range(chance.randint(0, 4))]
+    grants = [
+        Grant(permissions(), chance.choice(list(Level)), chance.choice(places)) for _ in range(chance.randint(0, 4))
+    ]
     return actor_from(chance.choice(list(town.staff.values())), "Somebody", chance.random() < 0.8, grants)
 
 

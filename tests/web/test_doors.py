@@ -296,7 +296,7 @@ async def test_what_reflex_brings_along_and_nobody_needs_is_closed(passer_by: ht
         assert (await passer_by.request(method, path)).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/settings", "/settings/", "/district", "/sign-in"])
+@pytest.mark.parametrize("path", ["/settings", "/settings/", "/admin/staff", "/sign-in"])
 async def test_a_page_is_there_with_a_slash_and_without(passer_by: httpx.AsyncClient, path: str) -> None:
     answer = await passer_by.get(path)
     assert (answer.status_code, answer.text) == (200, path.rstrip("/") + "/")

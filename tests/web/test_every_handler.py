@@ -109,7 +109,7 @@ async def test_no_address_shows_the_wrong_person_anything(stage: Stage, hers: di
     charlie = await stage.tab("charlie")
     paths = [f"/messages/{box}/{i}" for box in ("personal", "school", "x") for i in hers[int]]
     odd = ["/messages/personal/-1", "/messages/school/²", "/messages//", "/messages/personal/" + "9" * 40]
-    for path in [*paths, *odd, "/district", "/settings"]:
+    for path in [*paths, *odd, "/admin/staff", "/settings"]:
         assert_nothing_of_hers(await charlie.goes_to(path), path)
     assert_nothing_of_hers(charlie.seen, "the screen")
     assert_no_faults(stage)

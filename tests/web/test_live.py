@@ -20,7 +20,6 @@ from tp_inbox.storage.feed import announce
 from tp_inbox.storage.tables import Assignment
 from tp_inbox.web import reflex_internals as internals
 from tp_inbox.web.states.composer import ComposerState
-from tp_inbox.web.states.district_page import DistrictPage
 from tp_inbox.web.states.inbox import InboxState
 from tp_inbox.web.states.new_message import NewMessageState
 from tp_inbox.web.states.push import ACCESS_CHANGED, PushState
@@ -381,14 +380,6 @@ async def test_whom_one_may_no_longer_write_to_leaves_the_search(stage: Stage) -
     assert "Rosa" not in alice.seen
 
 
-async def test_the_overview_of_the_district_goes_with_the_role(stage: Stage) -> None:
-    diana = await stage.tab("diana", "/district")
-    assert "Alice Adams" in diana.seen
-    await loses(stage, "diana")
-    assert "Alice Adams" not in diana.seen
-    assert diana.var(DistrictPage, "refused")
-
-
 async def test_what_is_open_behind_another_page_goes_too(stage: Stage, open_thread: tuple[Tab, int]) -> None:
     alice, _ = open_thread
     await school_writes(stage, "seen", "dora")
@@ -502,7 +493,7 @@ async def test_an_address_without_a_tab_leads_to_the_first(stage: Stage) -> None
     assert (await Tab(stage, await stage.signs_in("vera")).load("/messages/personal/1")).redirects == [
         "/messages/school"
     ]
-    assert (await Tab(stage, await stage.signs_in("diana")).load("/")).redirects == ["/district"]
+    assert (await Tab(stage, await stage.signs_in("diana")).load("/")).redirects == ["/admin/staff"]
 
 
 async def test_a_thread_is_found_in_its_own_tab_alone(stage: Stage) -> None:

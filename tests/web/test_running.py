@@ -151,7 +151,7 @@ async def test_nonsense_changes_nothing_and_says_nothing(product: Product) -> No
         "/messages/school/new",
         "/settings",
         "/settings/",
-        "/district",
+        "/admin/staff",
         "/sign-in",
         "/sign-in/",
     ],
@@ -188,7 +188,7 @@ async def test_what_is_not_there_is_not_there(visitor: httpx.AsyncClient, path: 
 
 async def test_no_page_holds_anything_of_the_district(visitor: httpx.AsyncClient, product: Product) -> None:
     visitor.cookies.set(SESSION_COOKIE, await signed_in(product, COUNSELOR))
-    for path in ("/", "/messages/personal/1", "/district", "/settings"):
+    for path in ("/", "/messages/personal/1", "/admin/staff", "/settings"):
         text = (await visitor.get(path)).text
         assert "Maple Valley" not in text
         assert "maplevalley" not in text

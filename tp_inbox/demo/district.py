@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from tp_inbox.domain.access import Level, Permission
+from tp_inbox.domain.permissions import Level, Permission
 
 DISTRICT = "Maple Valley School District"
 TIME_ZONE = "America/Chicago"

@@ -14,7 +14,8 @@ from sqlmodel import SQLModel, col
 from tp_inbox.demo import district
 from tp_inbox.demo.district import Member
 from tp_inbox.demo.people import FAMILIES, STRANGERS, Family, birth_date
-from tp_inbox.domain.access import InboxKind, Permission
+from tp_inbox.domain.access import InboxKind
+from tp_inbox.domain.permissions import Permission
 from tp_inbox.domain.phone import parse_phone
 from tp_inbox.services.ports import BoughtNumber
 from tp_inbox.storage.tables import (

@@ -1,7 +1,7 @@
-"""Who may do what: permissions, base roles, and every question about access. The only such place.
+"""Who may do what: every question about access. The only such place.
 
-The menu that hides a choice and the service that refuses it call the same function. The matrix of
-base roles and the meaning of each permission follow the product's rules (docs/access.md).
+The menu that hides a choice and the service that refuses it call the same function. What the words mean
+stands in ``permissions``.
 """
 
 from __future__ import annotations
@@ -11,90 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tp_inbox.domain.errors import NotAllowed
-
-
-class Level(StrEnum):
-    SCHOOL = "school"
-    DISTRICT = "district"
-
-
-class Permission(StrEnum):
-    PERSONAL_MESSAGES = "personal_messages"
-    VIEW_SCHOOL_INBOX = "view_school_inbox"
-    MESSAGE_ON_BEHALF = "message_on_behalf"
-    ANNOUNCE = "announce"
-    VIEW_ALL_MESSAGES = "view_all_messages"
-    SEE_DIRECTORY = "see_directory"
-    MANAGE_DIRECTORY = "manage_directory"
-    MANAGE_STAFF = "manage_staff"
-    MANAGE_ROLES = "manage_roles"
-    MANAGE_SCHOOLS = "manage_schools"
-    EXPORT = "export"
-    VIEW_AUDIT_LOG = "view_audit_log"
-    OVERRIDE_QUIET_HOURS = "override_quiet_hours"
-
-
-P = Permission
-
-BRINGS: Mapping[Permission, frozenset[Permission]] = {P.MESSAGE_ON_BEHALF: frozenset({P.VIEW_SCHOOL_INBOX})}
-"""Permissions that come with another one."""
-
-SCHOOL_ONLY = frozenset({P.PERSONAL_MESSAGES, P.VIEW_SCHOOL_INBOX, P.MESSAGE_ON_BEHALF, P.ANNOUNCE})
-DISTRICT_ONLY = frozenset({P.MANAGE_ROLES, P.MANAGE_SCHOOLS, P.OVERRIDE_QUIET_HOURS})
-PERMISSIONS_OF: Mapping[Level, frozenset[Permission]] = {
-    Level.SCHOOL: frozenset(P) - DISTRICT_ONLY,
-    Level.DISTRICT: frozenset(P) - SCHOOL_ONLY,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class BaseRole:
-    key: str
-    name: str
-    level: Level
-    permissions: frozenset[Permission]
-
-
-BASE_ROLES: tuple[BaseRole, ...] = (
-    BaseRole(
-        "district_admin",
-        "District Admin",
-        Level.DISTRICT,
-        frozenset(
-            {
-                P.VIEW_ALL_MESSAGES,
-                P.SEE_DIRECTORY,
-                P.MANAGE_DIRECTORY,
-                P.MANAGE_STAFF,
-                P.MANAGE_ROLES,
-                P.MANAGE_SCHOOLS,
-                P.EXPORT,
-                P.VIEW_AUDIT_LOG,
-                P.OVERRIDE_QUIET_HOURS,
-            }
-        ),
-    ),
-    BaseRole("district_viewer", "District Viewer", Level.DISTRICT, frozenset({P.VIEW_ALL_MESSAGES, P.SEE_DIRECTORY})),
-    BaseRole("school_admin", "School Admin", Level.SCHOOL, PERMISSIONS_OF[Level.SCHOOL]),
-    BaseRole(
-        "school_viewer",
-        "School Viewer",
-        Level.SCHOOL,
-        frozenset({P.VIEW_SCHOOL_INBOX, P.VIEW_ALL_MESSAGES, P.SEE_DIRECTORY}),
-    ),
-    BaseRole(
-        "technical_school_admin",
-        "Technical School Admin",
-        Level.SCHOOL,
-        frozenset({P.SEE_DIRECTORY, P.MANAGE_DIRECTORY, P.MANAGE_STAFF}),
-    ),
-    BaseRole(
-        "non_rostered_staff",
-        "Non-Rostered Staff",
-        Level.SCHOOL,
-        frozenset({P.PERSONAL_MESSAGES, P.SEE_DIRECTORY}),
-    ),
-)
+from tp_inbox.domain.permissions import SCHOOL_ONLY, Level, P, Permission, effective, named
 
 
 class InboxKind(StrEnum):
@@ -114,9 +31,13 @@ class InboxRef:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One assignment: a role's permissions at one school, or at the district when ``school_id`` is None."""
+    """A role's permissions where they are held: at the district, or at one school.
+
+    An assignment at a group is a grant at each of its schools, and none while the group is empty.
+    """
 
     permissions: frozenset[Permission]
+    level: Level
     school_id: int | None
 
 
@@ -133,28 +54,27 @@ class Actor:
     def schools_with(self, permission: Permission) -> frozenset[int]:
         return frozenset(s for s, held in self.schools.items() if self.active and permission in held)
 
+    def at_district(self, permission: Permission) -> bool:
+        return self.active and permission in self.district
+
     def anywhere(self, permission: Permission) -> bool:
-        return self.active and (permission in self.district or any(permission in p for p in self.schools.values()))
+        return self.at_district(permission) or bool(self.schools_with(permission))
 
 
 def actor_from(staff_id: int, name: str, active: bool, grants: Iterable[Grant]) -> Actor:
-    """The sum of a person's assignments."""
+    """The sum of a person's assignments. A role that is held at the other level gives nothing."""
     schools: dict[int, frozenset[Permission]] = {}
     district: frozenset[Permission] = frozenset()
     for grant in grants:
-        if grant.school_id is None:
-            district |= effective(grant.permissions, Level.DISTRICT)
-        else:
-            held = effective(grant.permissions, Level.SCHOOL)
+        held = effective(grant.permissions, grant.level)
+        if grant.level is Level.DISTRICT and grant.school_id is None:
+            district |= held
+        elif grant.level is Level.SCHOOL and grant.school_id is not None:
             schools[grant.school_id] = schools.get(grant.school_id, frozenset()) | held
     return Actor(staff_id, name, active, schools, district)
 
 
-def effective(permissions: Iterable[Permission], level: Level) -> frozenset[Permission]:
-    """The permissions of a role, with those they bring, without those that its level cannot hold."""
-    given = frozenset(permissions)
-    brought = frozenset(b for p in given for b in BRINGS.get(p, ()))
-    return (given | brought) & PERMISSIONS_OF[level]
+# Reading one's own work, and writing -----------------------------------------------------------------------
 
 
 def has_personal_inbox(actor: Actor) -> bool:
@@ -195,16 +115,6 @@ def writable_schools(actor: Actor) -> frozenset[int]:
     return actor.schools_with(P.PERSONAL_MESSAGES) | actor.schools_with(P.MESSAGE_ON_BEHALF)
 
 
-def may_see_district(actor: Actor) -> bool:
-    """The overview of schools, staff and who holds which role."""
-    return actor.active and P.MANAGE_STAFF in actor.district
-
-
-def require_district_overview(actor: Actor) -> None:
-    if not may_see_district(actor):
-        raise NotAllowed("Only district admins can see this page.")
-
-
 NO_PERSONAL = "You do not have permission to send personal messages to families of this school."
 NO_ON_BEHALF = "You can read these messages, but you do not have permission to write on behalf of this school."
 NOT_ATTACHED = "This family has no student at a school where you can write to families."
@@ -223,3 +133,176 @@ def _refusal_from_school(actor: Actor, inbox: InboxRef, family_schools: frozense
         return NotAllowed(NO_ON_BEHALF)
     unknown_sender = not family_schools
     return None if unknown_sender or inbox.school_id in family_schools else NotAllowed(NOT_AT_SCHOOL)
+
+
+# Oversight -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Overseen:
+    """A thread as oversight sees it. ``owner_schools``: where the owner of a personal inbox works."""
+
+    inbox: InboxRef
+    owner_schools: frozenset[int]
+    family_schools: frozenset[int]
+
+
+def oversees(actor: Actor) -> bool:
+    """Whether there is anything that the actor may read in oversight."""
+    return actor.anywhere(P.VIEW_ALL_MESSAGES)
+
+
+def may_oversee(actor: Actor, thread: Overseen) -> bool:
+    """At the district every thread that is not one's own. At a school its shared inbox, and what the people who
+    work there write to families of that school; a family of no school follows the person.
+    """
+    if thread.inbox.staff_id == actor.staff_id:
+        return False
+    if actor.at_district(P.VIEW_ALL_MESSAGES):
+        return True
+    mine = actor.schools_with(P.VIEW_ALL_MESSAGES)
+    if thread.inbox.kind is InboxKind.SCHOOL:
+        return thread.inbox.school_id in mine
+    return bool(mine & thread.owner_schools & (thread.family_schools or thread.owner_schools))
+
+
+def oversight_needs_reason(actor: Actor, inbox: InboxRef) -> bool:
+    """Another person's personal thread is opened with a reason, which that person sees."""
+    return inbox.kind is InboxKind.PERSONAL and inbox.staff_id != actor.staff_id
+
+
+# Staff, roles, schools and the log -------------------------------------------------------------------------
+
+
+class PlaceKind(StrEnum):
+    DISTRICT = "district"
+    SCHOOL = "school"
+    GROUP = "group"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a role is held: the district, a school, or a district group. ``id`` is 0 for the district."""
+
+    kind: PlaceKind
+    id: int = 0
+
+    @property
+    def level(self) -> Level:
+        return Level.DISTRICT if self.kind is PlaceKind.DISTRICT else Level.SCHOOL
+
+
+DISTRICT = Place(PlaceKind.DISTRICT)
+
+ROLES_ONLY = "Only people who manage roles can do this."
+SCHOOLS_ONLY = "Only people who manage schools can do this."
+STAFF_ONLY = "Only people who manage staff can do this."
+LOG_ONLY = "Only people who may view the audit log can do this."
+OVERSIGHT_ONLY = "Only people who may view all messages can do this."
+OWN_ROLES = "Nobody changes their own roles. Please ask another admin."
+OWN_ROLE = "You hold this role yourself, and nobody changes their own permissions. Please ask another admin."
+OWN_ACCOUNT = "This is your own account. You find what you can change about it under Settings."
+NOT_THIS_PLACE = "You manage the staff of your own school only."
+NOT_THIS_LEVEL = "This role cannot be held there: {level} roles are held at {where}."
+TOO_MUCH = "This role allows more than you may do yourself: {permissions}. Please ask a district admin."
+NOT_THIS_PERSON = (
+    "This person also works, or has permissions, where you do not manage staff. Please ask a district admin."
+)
+
+
+def manages_staff(actor: Actor) -> bool:
+    return actor.anywhere(P.MANAGE_STAFF)
+
+
+def manages_all_staff(actor: Actor) -> bool:
+    return actor.at_district(P.MANAGE_STAFF)
+
+
+def manages_roles(actor: Actor) -> bool:
+    return actor.at_district(P.MANAGE_ROLES)
+
+
+def manages_schools(actor: Actor) -> bool:
+    return actor.at_district(P.MANAGE_SCHOOLS)
+
+
+def views_audit_log(actor: Actor) -> bool:
+    return actor.anywhere(P.VIEW_AUDIT_LOG)
+
+
+def administers(actor: Actor) -> bool:
+    """Whether there is anything for the actor under Admin."""
+    return manages_staff(actor) or manages_roles(actor) or manages_schools(actor) or views_audit_log(actor)
+
+
+def require(allowed: bool, sentence: str) -> None:
+    """Raises NotAllowed with the sentence."""
+    if not allowed:
+        raise NotAllowed(sentence)
+
+
+def refusal_to_assign(
+    actor: Actor, staff_id: int, permissions: Iterable[Permission], level: Level, place: Place
+) -> NotAllowed | None:
+    """Why the actor cannot give this role to that person there, or take it away; None when it is allowed."""
+    if staff_id == actor.staff_id:
+        return NotAllowed(OWN_ROLES)
+    if place.level is not level:
+        where = "the district" if level is Level.DISTRICT else "schools and groups of schools"
+        return NotAllowed(NOT_THIS_LEVEL.format(level=level.value, where=where))
+    return refusal_to_grant(actor, permissions, level, place)
+
+
+def refusal_to_grant(actor: Actor, permissions: Iterable[Permission], level: Level, place: Place) -> NotAllowed | None:
+    """Why the actor has nothing to say about this role there, whoever holds it.
+
+    Nobody gives or takes a permission that they lack themselves; what exists only at schools is the district
+    managers' to give, though none of them can hold it.
+    """
+    asked = effective(permissions, level)
+    if manages_all_staff(actor):
+        lacking = asked - SCHOOL_ONLY - actor.district
+    elif place.kind is PlaceKind.SCHOOL and place.id in actor.schools_with(P.MANAGE_STAFF):
+        lacking = asked - actor.schools[place.id]
+    else:
+        return NotAllowed(NOT_THIS_PLACE if manages_staff(actor) else STAFF_ONLY)
+    return NotAllowed(TOO_MUCH.format(permissions=named(lacking))) if lacking else None
+
+
+def refusal_to_define(
+    actor: Actor, permissions: Iterable[Permission], level: Level, *, holds_it: bool
+) -> NotAllowed | None:
+    """Why the actor cannot decide that a role allows this; None when it is allowed.
+
+    Who changes a role changes what its holders may do: nobody does it to a role of their own, nor puts into one
+    what they lack. ``permissions``: of the role as it is and as it shall be, together.
+    """
+    if not manages_roles(actor):
+        return NotAllowed(ROLES_ONLY)
+    if holds_it:
+        return NotAllowed(OWN_ROLE)
+    lacking = effective(permissions, level) - SCHOOL_ONLY - actor.district
+    return NotAllowed(TOO_MUCH.format(permissions=named(lacking))) if lacking else None
+
+
+def refusal_to_manage_account(actor: Actor, person: Actor) -> NotAllowed | None:
+    """Why the actor cannot reset, sign out, deactivate or reactivate that person; None when it is allowed.
+
+    Whoever can reset an account can become it, so nobody does it to a person with more permissions than they
+    have, nor to one with assignments where they manage nobody. ``person``: as ``actor_from`` sums it up.
+    """
+    if person.staff_id == actor.staff_id:
+        return NotAllowed(OWN_ACCOUNT)
+    if manages_all_staff(actor):
+        everything = person.district.union(*person.schools.values()) - SCHOOL_ONLY
+        return NotAllowed(NOT_THIS_PERSON) if everything - actor.district else None
+    mine = actor.schools_with(P.MANAGE_STAFF)
+    if not mine:
+        return NotAllowed(STAFF_ONLY)
+    there = all(s in mine and held <= actor.schools[s] for s, held in person.schools.items())
+    return None if there and person.schools and not person.district else NotAllowed(NOT_THIS_PERSON)
+
+
+def may_see_person(actor: Actor, schools: Iterable[int]) -> bool:
+    """Whether a person who works at these schools is in the actor's list of staff."""
+    return manages_all_staff(actor) or bool(actor.schools_with(P.MANAGE_STAFF).intersection(schools))

@@ -6,22 +6,22 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from tp_inbox.domain.access import Actor, Grant, Level, Permission, actor_from
+from tp_inbox.domain.access import Actor, Grant, actor_from
 from tp_inbox.domain.errors import SignedOut
-from tp_inbox.storage.tables import Assignment, Role, Staff
-
-HELD_WHERE_IT_BELONGS = (col(Role.level) == Level.DISTRICT) == col(Assignment.school_id).is_(None)
-"""A district's role at a school, or a school's at the district, gives nothing."""
+from tp_inbox.domain.permissions import Permission
+from tp_inbox.storage.queries.places import HELD
+from tp_inbox.storage.tables import Role, Staff
 
 GRANTS = (
-    select(col(Staff.id), col(Staff.name), col(Staff.active), col(Role.permissions), col(Assignment.school_id))
-    .outerjoin(Assignment, col(Assignment.staff_id) == col(Staff.id))
-    .outerjoin(Role, and_(col(Role.id) == col(Assignment.role_id), HELD_WHERE_IT_BELONGS))
+    select(col(Staff.id), col(Staff.name), col(Staff.active), col(Role.permissions), col(Role.level), HELD.c.school_id)
+    .outerjoin(HELD, HELD.c.staff_id == col(Staff.id))
+    .outerjoin(Role, col(Role.id) == HELD.c.role_id)
 )
+COLUMNS = len(GRANTS.selected_columns)
 
 
 async def actors_of(session: AsyncSession, staff_ids: Collection[int]) -> dict[int, Actor]:
@@ -38,11 +38,11 @@ async def as_of_now(session: AsyncSession, actor: Actor) -> Actor:
 
 
 def group(rows: Iterable[Sequence[Any]]) -> dict[int, Actor]:
-    """Rows of (staff id, name, active, permissions of one role, its school) → one Actor a person."""
+    """Rows of (staff id, name, active, permissions of one role, its level, the school) → one Actor a person."""
     people: dict[int, tuple[str, bool]] = {}
     grants: dict[int, list[Grant]] = defaultdict(list)
-    for staff_id, name, active, permissions, school_id in rows:
+    for staff_id, name, active, permissions, level, school_id in rows:
         people[staff_id] = (name, active)
         if permissions is not None:
-            grants[staff_id].append(Grant(frozenset(map(Permission, permissions)), school_id))
+            grants[staff_id].append(Grant(frozenset(map(Permission, permissions)), level, school_id))
     return {i: actor_from(i, name, active, grants[i]) for i, (name, active) in people.items()}

@@ -13,7 +13,8 @@ from sqlmodel import col
 from tp_inbox.domain import consent as domain
 from tp_inbox.domain.consent import ConsentKind, ConsentScope, ConsentSource
 from tp_inbox.storage.feed import Change, ChangeKind, announce
-from tp_inbox.storage.tables import Assignment, ConsentEvent, FamilyPhone, Inbox, Thread
+from tp_inbox.storage.queries.places import HELD
+from tp_inbox.storage.tables import ConsentEvent, FamilyPhone, Inbox, Thread
 
 
 async def lock_phones(session: AsyncSession, phone_ids: Collection[int]) -> list[FamilyPhone]:
@@ -76,11 +77,11 @@ async def _ledger(session: AsyncSession, phone_id: int) -> list[domain.ConsentEv
 
 async def _schools_written_for(session: AsyncSession, inbox_id: int) -> set[int]:
     """The school of a shared inbox; for a person's own, every school where they hold a role."""
-    school = func.coalesce(col(Inbox.school_id), col(Assignment.school_id))
+    school = func.coalesce(col(Inbox.school_id), HELD.c.school_id)
     query = (
         select(school)
         .select_from(Inbox)
-        .outerjoin(Assignment, col(Assignment.staff_id) == col(Inbox.staff_id))
+        .outerjoin(HELD, HELD.c.staff_id == col(Inbox.staff_id))
         .where(col(Inbox.id) == inbox_id, school.is_not(None))
     )
     return set(await session.scalars(query))

@@ -18,7 +18,8 @@ from tp_inbox.services.ports import BoughtNumber, CarrierAway, NumberRefused, Sm
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
-from tp_inbox.storage.tables import Assignment, Inbox, Message, Number, School, Staff
+from tp_inbox.storage.queries.places import schools_worked_at
+from tp_inbox.storage.tables import Inbox, Message, Number, School, Staff
 from tp_inbox.storage.tables.messages import NumberState
 
 log = logging.getLogger(__name__)
@@ -198,8 +199,7 @@ async def _area_code(session: AsyncSession, inbox: InboxRef) -> str:
 def _of_first_school(staff_id: int) -> Select[str]:
     return (
         select(col(School.area_code))
-        .join(Assignment, col(Assignment.school_id) == col(School.id))
-        .where(col(Assignment.staff_id) == staff_id)
+        .where(col(School.id).in_(schools_worked_at(staff_id)))
         .order_by(col(School.name))
         .limit(1)
     )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tp_inbox.services.district import DistrictOverview
 from tp_inbox.services.finding import Finding
 from tp_inbox.services.inboxes import Inboxes
 from tp_inbox.services.sending import Sending
@@ -23,7 +22,6 @@ class Services:
     threads: Threads
     sending: Sending
     finding: Finding
-    district: DistrictOverview
     staff: StaffAccounts
 
 

@@ -13,11 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from tp_inbox.domain import access, composing, segments
-from tp_inbox.domain.access import Actor, InboxKind, InboxRef, Permission
+from tp_inbox.domain.access import Actor, InboxKind, InboxRef
 from tp_inbox.domain.consent import ConsentEvent, opt_out_sentence
 from tp_inbox.domain.delivery import DeliveryState
 from tp_inbox.domain.eligibility import may_text_student
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound, Refusal
+from tp_inbox.domain.permissions import Permission
 from tp_inbox.services import actors, consent
 from tp_inbox.services.inboxes import message_row, status_of
 from tp_inbox.services.numbers import number_of, owned_by, stopped

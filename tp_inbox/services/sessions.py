@@ -20,6 +20,7 @@ from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
 from tp_inbox.storage.tables import Session, SignInFailure, Staff
+from tp_inbox.storage.tables.staff import SessionStage
 
 FAILURES_FOR_FREE = 5
 FAILURES_OF_AN_ADDRESS = 200
@@ -46,14 +47,17 @@ class SignedIn:
 
     session_id: int
     actor: Actor
+    address: str = ""
+    """From where the session was opened."""
 
 
 # Made once: every event of every tab asks one of these.
 LIVING = (
-    actors.GRANTS.add_columns(col(Session.id).label("session_id"), col(Session.used_at))
+    actors.GRANTS.add_columns(col(Session.id).label("session_id"), col(Session.used_at), col(Session.address))
     .join(Session, col(Session.staff_id) == col(Staff.id))
     .where(
         col(Staff.active),
+        col(Session.stage) == SessionStage.COMPLETE,
         col(Session.ended_at).is_(None),
         col(Session.expires_at) > bindparam("now"),
         col(Session.used_at) > bindparam("used_since"),
@@ -200,9 +204,9 @@ def _wait(count: int, last: datetime | None) -> timedelta:
 
 
 def _signed_in(rows: Sequence[Row]) -> list[SignedIn]:
-    people = actors.group(row[:5] for row in rows)
-    owners = {row.session_id: row.id for row in rows}
-    return [SignedIn(session_id, people[staff_id]) for session_id, staff_id in owners.items()]
+    people = actors.group(row[: actors.COLUMNS] for row in rows)
+    owners = {row.session_id: row for row in rows}
+    return [SignedIn(session_id, people[row.id], row.address) for session_id, row in owners.items()]
 
 
 def _normal(email: str) -> str:

@@ -8,9 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from tp_inbox.domain.access import Actor, Level
+from tp_inbox.domain.access import Actor
 from tp_inbox.domain.composing import clean_signature
 from tp_inbox.domain.errors import Invalid
+from tp_inbox.domain.permissions import Level
 from tp_inbox.services import actors, passwords
 from tp_inbox.services.numbers import personal_inbox
 from tp_inbox.services.sessions import end_sessions_of

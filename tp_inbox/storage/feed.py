@@ -39,7 +39,8 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """``staff`` names whom an access, session or read change is about; the ids that do not apply are None.
+    """``staff`` names whom a session or read change is about, and an access change, unless it is about many:
+    then it is None, and everybody's rights are looked at again. The ids that do not apply are None.
 
     ``consent`` says that a composer may have to close or to open: in one thread, or in all of an inbox.
     """

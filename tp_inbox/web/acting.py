@@ -6,6 +6,7 @@ from contextvars import ContextVar
 
 from tp_inbox.domain.access import Actor
 from tp_inbox.domain.errors import SignedOut
+from tp_inbox.services import audit
 from tp_inbox.services.sessions import SignedIn
 
 _signed_in: ContextVar[SignedIn | None] = ContextVar("signed_in", default=None)
@@ -13,6 +14,7 @@ _signed_in: ContextVar[SignedIn | None] = ContextVar("signed_in", default=None)
 
 def act_as(signed_in: SignedIn | None) -> None:
     _signed_in.set(signed_in)
+    audit.origin.set(signed_in.address if signed_in else "")
 
 
 def signed_in() -> SignedIn:

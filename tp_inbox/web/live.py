@@ -38,11 +38,17 @@ PERSONS_OWN = frozenset({ChangeKind.ACCESS, ChangeKind.SESSION, ChangeKind.READ}
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """An open tab: the session that subscribed, and the socket through which it did."""
+    """An open tab: the session that subscribed, the socket through which it did, and what its person may do on
+    the screen that the tab shows.
+    """
 
     session_id: int
-    staff_id: int
+    actor: Actor
     socket: str
+
+    @property
+    def staff_id(self) -> int:
+        return self.actor.staff_id
 
 
 @dataclass(slots=True)
@@ -74,7 +80,7 @@ class Live:
         """From now on the tab hears of changes; subscribe first, then load, so that none falls between."""
         self._waiting.discard(token)
         if socket is not None:
-            self._tabs[token] = Tab(who.session_id, who.actor.staff_id, socket)
+            self._tabs[token] = Tab(who.session_id, who.actor, socket)
 
     def await_database(self, token: str) -> None:
         """Nobody could say who this tab is; it loads again as soon as the database is back."""
@@ -123,10 +129,12 @@ class Live:
             await internals.enqueue(app, token, self._reload)
 
     async def sweep(self, app: rx.App) -> None:
-        """Shows out the tabs whose session has ended quietly, and forgets those that are closed."""
+        """Shows out the tabs whose session has ended quietly, loads those again that missed a change of rights, and
+        forgets those that are closed.
+        """
         tabs = self._connected(app)
         people = await services().sessions.resolve({t.session_id for t in tabs.values()}) if tabs else {}
-        for token in self._ended(tabs, people):
+        for token in self._ended(tabs, people) + _with_other_rights(tabs, people):
             await internals.enqueue(app, token, self._reload)
         self._forget_old()
         internals.forget_closed_tabs(app, CLOSED_SECONDS)
@@ -168,21 +176,28 @@ class Live:
         """What was known about a person whose rights or sessions have just changed."""
         if change.kind in (ChangeKind.ACCESS, ChangeKind.SESSION):
             for heard in self._heard.values():
-                heard.people = {s: a for s, a in heard.people.items() if a.staff_id != change.staff}
+                heard.people = {s: a for s, a in heard.people.items() if change.staff not in (None, a.staff_id)}
 
 
 def _of_one_person(change: Change, tabs: dict[str, Tab]) -> dict[str, Tab]:
     """A change of one person's own concerns their tabs alone, wherever it happened."""
-    if change.kind not in PERSONS_OWN:
+    if change.kind not in PERSONS_OWN or change.staff is None:
         return tabs
     return {token: tab for token, tab in tabs.items() if tab.staff_id == change.staff}
 
 
 async def _that_may_see(change: Change, tabs: dict[str, Tab], people: dict[int, Actor]) -> list[str]:
+    if change.kind is ChangeKind.ACCESS:
+        return _with_other_rights(tabs, people)
     if change.kind in PERSONS_OWN:
         return [t for t, tab in tabs.items() if tab.session_id in people]
     inbox = await services().inboxes.inbox_ref(change.inbox or 0)
     return [t for t, tab in tabs.items() if (a := people.get(tab.session_id)) and access.may_read(a, inbox)]
+
+
+def _with_other_rights(tabs: dict[str, Tab], people: dict[int, Actor]) -> list[str]:
+    """Tabs that show what their person may do no more, or do not show what they may do now."""
+    return [t for t, tab in tabs.items() if (now := people.get(tab.session_id)) and now != tab.actor]
 
 
 _current: list[Live] = []

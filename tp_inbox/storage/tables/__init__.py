@@ -4,25 +4,45 @@ from tp_inbox.storage.tables.directory import Contact, FamilyPhone, Guardianship
 from tp_inbox.storage.tables.district import District, School
 from tp_inbox.storage.tables.ledgers import ConsentEvent, DeliveryEvent, InboundRequest, Watermark
 from tp_inbox.storage.tables.messages import Draft, Inbox, Message, Number, ReadMarker, Thread
-from tp_inbox.storage.tables.roles import Assignment, Role
-from tp_inbox.storage.tables.staff import Session, SignInFailure, Staff
+from tp_inbox.storage.tables.records import AuditEntry, AuditSeal, OversightReading
+from tp_inbox.storage.tables.roles import Assignment, GroupSchool, Role, SchoolGroup
+from tp_inbox.storage.tables.staff import (
+    AccountLink,
+    ExternalIdentity,
+    HandOver,
+    RecoveryCode,
+    SecondStep,
+    Session,
+    SignInFailure,
+    Staff,
+)
 
 __all__ = [
+    "AccountLink",
     "Assignment",
+    "AuditEntry",
+    "AuditSeal",
     "ConsentEvent",
     "Contact",
     "DeliveryEvent",
     "District",
     "Draft",
+    "ExternalIdentity",
     "FamilyPhone",
+    "GroupSchool",
     "Guardianship",
+    "HandOver",
     "InboundRequest",
     "Inbox",
     "Message",
     "Number",
+    "OversightReading",
     "ReadMarker",
+    "RecoveryCode",
     "Role",
     "School",
+    "SchoolGroup",
+    "SecondStep",
     "Session",
     "SignInFailure",
     "Staff",

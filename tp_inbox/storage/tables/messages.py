@@ -19,6 +19,7 @@ class NumberState(StrEnum):
     BUYING = "buying"
     ACTIVE = "active"
     STOPPED = "stopped"
+    QUARANTINED = "quarantined"
 
 
 class Direction(StrEnum):
@@ -30,7 +31,8 @@ class Number(SQLModel, table=True):
     """A number of ours; exactly one for a person and one for a school.
 
     The row is written before the number is bought: ``wanted`` → ``buying`` with the very number we try
-    to buy, so that a crash buys no second one → ``active``. ``stopped`` waits for an admin.
+    to buy, so that a crash buys no second one → ``active``. ``stopped`` waits for an admin. ``quarantined``: its
+    owner has left; families still reach us there, and nobody else gets it.
     """
 
     __table_args__ = (
@@ -48,6 +50,7 @@ class Number(SQLModel, table=True):
     problem: str = Field(default="", description="for an admin, when it is stopped or waits")
     next_attempt_at: datetime = now()
     attempts: int = Field(default=0)
+    quarantined_until: datetime | None = moment()
 
 
 class Inbox(SQLModel, table=True):
@@ -83,6 +86,13 @@ class Thread(SQLModel, table=True):
     preview: str = Field(default="")
     inbound_count: int = Field(default=0, description="texts of the family; unread is this less what was seen")
     introduced_at: datetime | None = moment()
+    continues_id: int | None = Field(
+        default=None,
+        foreign_key="thread.id",
+        sa_type=BigInteger,
+        index=True,
+        description="the thread of a colleague who left; its messages are shown above this one's",
+    )
 
 
 class Message(SQLModel, table=True):

@@ -126,3 +126,41 @@ class SignInProblem(rx.Component):
 
     library = "$/public/components/sign_in.jsx"
     tag = "SignInProblem"
+
+
+class Dialog(rx.Component):
+    """A modal dialog: Escape, a press beside it, and its own buttons call ``on_close``."""
+
+    library = "$/public/components/dialog.jsx"
+    tag = "Dialog"
+
+    open: rx.Var[bool]
+    title: rx.Var[str]
+
+    on_close: rx.EventHandler[no_args_event_spec]
+
+
+def _text_args(text: rx.Var[str]) -> list[rx.Var]:
+    return [text]
+
+
+class TableFile(rx.Component):
+    """A button that reads a text file, a CSV for example, in the browser."""
+
+    library = "$/public/components/table_file.jsx"
+    tag = "TableFile"
+
+    label: rx.Var[str]
+    accept: rx.Var[str]
+
+    on_read: rx.EventHandler[_text_args]
+
+
+class Copied(rx.Component):
+    """Words to be handed on, a link for example, with a button that copies them."""
+
+    library = "$/public/components/copied.jsx"
+    tag = "Copied"
+
+    words: rx.Var[str]
+    label: rx.Var[str]

@@ -5,12 +5,10 @@ from __future__ import annotations
 import reflex as rx
 
 from tp_inbox.web.components.shell import PRODUCT, first_paint
-from tp_inbox.web.pages.district import district
 from tp_inbox.web.pages.messages import messages
 from tp_inbox.web.pages.not_found import not_found
 from tp_inbox.web.pages.settings import settings
 from tp_inbox.web.pages.sign_in import sign_in
-from tp_inbox.web.states.district_page import DistrictPage
 from tp_inbox.web.states.messages_page import MessagesPage
 from tp_inbox.web.states.settings_page import SettingsPage
 from tp_inbox.web.states.shell import ShellState
@@ -43,7 +41,7 @@ def add_to(app: rx.App) -> None:
     app.add_page(sign_in, route="/sign-in", title=f"Sign in – {PRODUCT}")
     app.add_page(not_found, route="404", title=f"Not found – {PRODUCT}")
     app.add_page(settings, route="/settings", title=f"Settings – {PRODUCT}", on_load=SettingsPage.open)
-    app.add_page(district, route="/district", title=f"District – {PRODUCT}", on_load=DistrictPage.open)
+    app.add_page(home, route="/admin", title=f"Admin – {PRODUCT}", on_load=ShellState.go_to_admin)
 
 
 def home() -> rx.Component:

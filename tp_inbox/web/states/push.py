@@ -11,7 +11,6 @@ from tp_inbox.services.registry import services
 from tp_inbox.web import live
 from tp_inbox.web.acting import actor
 from tp_inbox.web.reflex_internals import path_of
-from tp_inbox.web.states.district_page import DistrictPage
 from tp_inbox.web.states.inbox import InboxState
 from tp_inbox.web.states.messages_page import MessagesPage
 from tp_inbox.web.states.new_message import NewMessageState
@@ -20,7 +19,8 @@ from tp_inbox.web.states.shell import ShellState
 from tp_inbox.web.states.thread import NO_ACCESS, ThreadState
 
 ACCESS_CHANGED = "What you may see or do here has just been changed."
-PAGES = {"messages": MessagesPage, "district": DistrictPage, "settings": SettingsPage}
+PAGES = {"messages": MessagesPage, "settings": SettingsPage}
+"""By the beginning of the address, the page that loads again when it has to."""
 
 
 class PushState(rx.State):
@@ -65,7 +65,7 @@ class PushState(rx.State):
                 await inbox._take_read(changed)
 
     async def _load_again(self) -> rx.event.EventSpec | None:
-        page = PAGES.get(path_of(self).strip("/").partition("/")[0])
+        page = _page_at(path_of(self))
         if page is None:
             (await self.get_state(ShellState))._fill()
             return None
@@ -83,6 +83,12 @@ class PushState(rx.State):
             thread.missing = NO_ACCESS
         said = rx.toast.info(ACCESS_CHANGED)
         return [said, onwards] if onwards else [said]
+
+
+def _page_at(path: str) -> type | None:
+    """A section of Admin has two parts in its address, every other page has one."""
+    parts = [part for part in path.split("/") if part]
+    return PAGES.get("/".join(parts[:2])) or PAGES.get("/".join(parts[:1]))
 
 
 def _is_about(changed: Changed, thread: ThreadState) -> bool:

@@ -8,20 +8,14 @@ from tp_inbox.domain.errors import Invalid
 from tp_inbox.services.registry import services
 from tp_inbox.web.acting import actor
 from tp_inbox.web.arguments import storable
-from tp_inbox.web.states.shell import ShellState
+from tp_inbox.web.states.page import Page
 
 
-class SettingsPage(rx.State):
+class SettingsPage(Page, rx.State):
     signature: str = ""
     typed: str = ""
     problem: str = ""
     saved: bool = False
-
-    @rx.event
-    async def open(self) -> None:
-        await self._fill()
-        self.signature = self.typed = await services().staff.signature(actor())
-        self.problem, self.saved = "", False
 
     @rx.event
     def type(self, text: str) -> None:
@@ -38,9 +32,10 @@ class SettingsPage(rx.State):
             return
         self.problem, self.saved = "", True
 
-    async def _fill(self, *, again: bool = False) -> None:  # noqa: ARG002 - the same on every page
-        """What frames the page; when it loads ``again``, what is being typed stays."""
-        shell = await self.get_state(ShellState)
-        shell._fill()
-        await shell._count()
-        shell.ready = True
+    async def _load(self, rest: list[str], *, again: bool) -> None:  # noqa: ARG002 - the page has one address
+        if not again:
+            self.signature = self.typed = await services().staff.signature(actor())
+            self.problem, self.saved = "", False
+
+    def _empty(self) -> None:
+        self.signature = self.typed = ""

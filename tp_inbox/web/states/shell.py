@@ -14,6 +14,14 @@ from tp_inbox.web import live
 from tp_inbox.web.acting import actor, signed_in
 from tp_inbox.web.reflex_internals import event_socket, event_token
 
+SECTIONS = {
+    "staff": access.manages_staff,
+    "roles": access.manages_roles,
+    "schools": access.manages_schools,
+    "audit": access.views_audit_log,
+}
+"""The sections of Admin, and who may use each."""
+
 
 class ShellState(rx.State):
     name: str = ""
@@ -26,7 +34,9 @@ class ShellState(rx.State):
     """Whether there is any inbox that this person may write from."""
     several_schools: bool = False
     """Whether the list mixes the inboxes of schools, so that each line has to say its own."""
-    sees_district: bool = False
+    sees_oversight: bool = False
+    admin: list[str] = []
+    """The sections of Admin that this person may use, in their order."""
     ready: bool = False
 
     @rx.var
@@ -38,9 +48,15 @@ class ShellState(rx.State):
     async def go_home(self) -> rx.event.EventSpec:
         """To the first page that this person may use."""
         self._fill()
-        if self.sees_messages or not self.sees_district:
+        if self.sees_messages or not (self.admin or self.sees_oversight):
             return rx.redirect("/messages", replace=True)
-        return rx.redirect("/district", replace=True)
+        return rx.redirect(f"/admin/{self.admin[0]}" if self.admin else "/oversight", replace=True)
+
+    @rx.event
+    async def go_to_admin(self) -> rx.event.EventSpec:
+        """To the first section that this person may use."""
+        self._fill()
+        return rx.redirect(f"/admin/{self.admin[0]}" if self.admin else "/", replace=True)
 
     def _fill(self) -> None:
         """Every page begins here: the tab hears of changes from now on, then it is filled."""
@@ -48,7 +64,8 @@ class ShellState(rx.State):
         person = actor()
         self.name, self.staff_id = person.name, person.staff_id
         self.initials, self.hue = people.initials(person.name), people.hue_of(person.staff_id)
-        self.sees_district = access.may_see_district(person)
+        self.sees_oversight = access.oversees(person)
+        self.admin = [section for section, opens in SECTIONS.items() if opens(person)]
         personal, schools = access.has_personal_inbox(person), access.readable_school_inboxes(person)
         self.tabs = replace(self.tabs, personal=personal, school=bool(schools))
         self.sees_messages = personal or bool(schools)

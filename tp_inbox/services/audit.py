@@ -1,0 +1,58 @@
+"""The audit log: who did what, on whom, when, from where, before and after."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Mapping
+from contextvars import ContextVar
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tp_inbox.domain.access import Actor
+from tp_inbox.domain.auditing import AuditKind, names_digest
+from tp_inbox.storage.queries.places import schools_of_staff
+from tp_inbox.storage.tables import AuditEntry
+
+ON_THE_SERVER = "the server"
+origin: ContextVar[str] = ContextVar("origin", default=ON_THE_SERVER)
+"""Where the request that runs now came from; the gate and the routes set it."""
+
+
+async def record(
+    session: AsyncSession,
+    kind: AuditKind,
+    actor: Actor | None,
+    *,
+    subject: int | None = None,
+    schools: Collection[int] | None = None,
+    facts: Mapping[str, Any] | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    names: Mapping[str, str] | None = None,
+) -> AuditEntry:
+    """Writes an entry in the transaction of what it tells, so that neither is there without the other.
+
+    ``actor``: None when the server itself acts. ``subject``: on which member of staff. ``schools``: whose admins
+    may read it; left out, those where the subject works. ``facts``, ``before`` and ``after`` hold ids, permissions
+    and other words of ours, and stay for ever. Everything that names a person, or that a person has typed, belongs
+    into ``names``, which retention may remove; "actor" is added.
+    """
+    if schools is None:
+        schools = (await schools_of_staff(session, [subject])).get(subject, frozenset()) if subject else ()
+    kept = dict(names or {}) | ({"actor": actor.name} if actor else {}) | {"salt": secrets.token_hex(8)}
+    entry = AuditEntry(
+        kind=kind,
+        actor_id=actor.staff_id if actor else None,
+        subject_id=subject,
+        schools=sorted(schools),
+        address=origin.get(),
+        facts=dict(facts or {}),
+        before=dict(before or {}),
+        after=dict(after or {}),
+        names=kept,
+        names_digest=names_digest(kept),
+    )
+    session.add(entry)
+    await session.flush()
+    return entry
