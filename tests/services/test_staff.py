@@ -6,12 +6,11 @@ import pytest
 from sqlmodel import col
 
 from tests.cast import PASSWORD, Town
-from tests.services.steps import LINCOLN, ROOSEVELT, change, listening, rows, the
-from tp_inbox.domain.errors import Invalid, NotAllowed, SignedOut
+from tests.services.steps import LINCOLN, ROOSEVELT, listening, rows
+from tp_inbox.domain.errors import Invalid, SignedOut
 from tp_inbox.domain.permissions import Permission
 from tp_inbox.storage.feed import ChangeKind
-from tp_inbox.storage.tables import Assignment, Inbox, Number, Role, Staff
-from tp_inbox.storage.tables.messages import NumberState
+from tp_inbox.storage.tables import Assignment, Inbox, Staff
 
 
 async def sign_in(town: Town, email: str, password: str) -> str:
@@ -108,40 +107,3 @@ class TestSignature:
         await town.wired.services.staff.disable(town.email("alice"))
         with pytest.raises(SignedOut):
             await town.wired.services.staff.save_signature(alice, "Ms. Adams")
-
-
-class TestDistrict:
-    @pytest.mark.parametrize("who", ["alice", "bob", "charlie", "dora", "vera", "nora"])
-    async def test_only_who_manages_the_districts_staff_sees_it(self, town: Town, who: str) -> None:
-        with pytest.raises(NotAllowed):
-            await town.wired.services.district.overview(await town.actor(who))
-
-    async def test_schools_staff_and_who_holds_which_role_where(self, town: Town) -> None:
-        seen = await town.wired.services.district.overview(await town.actor("diana"))
-        assert [(s.name, s.number, s.students, s.staff) for s in seen.schools] == [
-            (LINCOLN, "(312) 555-0100", 2, 5),
-            (ROOSEVELT, "(630) 555-0100", 1, 2),
-        ]
-        held = {person.name: [(r.role, r.where) for r in person.roles] for person in seen.staff}
-        assert held["Nora Nash"] == [("Non-Rostered Staff", LINCOLN), ("Non-Rostered Staff", ROOSEVELT)]
-        assert held["Diana Drew"] == [("District Admin", "The district")]
-        assert list(held) == sorted(held)
-
-    @pytest.mark.parametrize(
-        ("state", "shown"), [(NumberState.STOPPED, "stopped"), (NumberState.BUYING, "being bought")]
-    )
-    async def test_a_number_that_does_not_work_says_so(self, town: Town, state: NumberState, shown: str) -> None:
-        await change(town, Number, state=state)
-        seen = await town.wired.services.district.overview(await town.actor("diana"))
-        assert {school.number for school in seen.schools} == {shown}
-
-    async def test_a_disabled_person_is_shown_as_such(self, town: Town) -> None:
-        await town.wired.services.staff.disable(town.email("bob"))
-        seen = await town.wired.services.district.overview(await town.actor("diana"))
-        assert [p.name for p in seen.staff if not p.active] == ["Bob Brown"]
-
-    async def test_of_an_empty_district_there_is_nothing_to_see(self, town: Town) -> None:
-        diana = await town.actor("diana")
-        await change(town, Role, col(Role.base_key) == "district_admin", permissions=["manage_staff"])
-        assert (await town.wired.services.district.overview(diana)).name == "Test District"
-        assert (await the(town, Staff, col(Staff.id) == diana.staff_id)).active

@@ -16,14 +16,14 @@ from tests.web.harness import Answer, Stage, Tab, app
 from tp_inbox.domain.errors import Refusal, SignedOut
 from tp_inbox.services.numbers import personal_inbox
 from tp_inbox.web import reflex_internals as internals
-from tp_inbox.web.arguments import OUT_OF_DATE
+from tp_inbox.web.arguments import OUT_OF_DATE, Pasted
 
 SECRET = "a secret about Mia"
 HERS = (SECRET, "Lopez", "555-0142", "555-0163", "Alice", "Lincoln")
 """What Charlie may find on no screen of his."""
 NO_NUMBERS = (True, 1.5, float("nan"), float("inf"), 2**70, -(2**70))
 GARBAGE = (None, *NO_NUMBERS, [], [1], {"a": 1}, {"a": {"b": []}}, "x" * 30_000)
-EXAMPLES: dict[Any, Any] = {int: 1, str: "words", dict: {"signature": "words"}}
+EXAMPLES: dict[Any, Any] = {int: 1, str: "words", Pasted: "a,b", dict: {"signature": "words"}}
 
 
 def handlers() -> dict[str, dict[str, Any]]:
@@ -66,7 +66,7 @@ async def hers(stage: Stage) -> dict[type, list[Any]]:
         *town.schools.values(),
     }
     words = [str(uuid4()), first.key, "Ros", "0142", SECRET[2:8]]
-    return {int: sorted(ids), str: words, dict: [{"signature": "Charlie"}]}
+    return {int: sorted(ids), str: words, Pasted: words, dict: [{"signature": "Charlie"}]}
 
 
 def test_there_are_handlers_to_hold_to_this() -> None:

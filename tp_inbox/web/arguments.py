@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NewType
 from urllib.parse import parse_qs
 
 from tp_inbox.domain.errors import Invalid
@@ -12,6 +12,9 @@ from tp_inbox.domain.errors import Invalid
 OUT_OF_DATE = "This page is out of date. Please reload it."
 MOST_CHARACTERS = 20_000
 """Of one argument: some times the longest text that anybody can send."""
+Pasted = NewType("Pasted", str)
+"""A handler's argument that may be a whole list: pasted, or read from a file."""
+MOST_PASTED = 500_000
 MOST_IN_ADDRESS = 2_000
 LARGEST_ID = 2**53 - 1
 """The largest whole number that a browser can hold; the database's ids hold more."""
@@ -58,6 +61,8 @@ def _fits(value: Any, hint: Any) -> bool:
         return _is_id(value)
     if hint is str:
         return isinstance(value, str) and len(value) <= MOST_CHARACTERS
+    if hint is Pasted:
+        return isinstance(value, str) and len(value) <= MOST_PASTED
     if hint is dict:
         return isinstance(value, dict) and _are_fields(value[FORM] if value.keys() == {FORM} else list(value.items()))
     return False
