@@ -125,6 +125,13 @@ async def test_signing_in_leads_back_to_the_page_that_was_asked_for(visitor: htt
 
 
 @pytest.mark.parametrize(
+    "asked", ["/messages/personal/12", "/settings", "/admin", "/admin/schools/groups/5", "/oversight", "/oversight/5"]
+)
+def test_signing_in_leads_back_to_every_kind_of_page(asked: str) -> None:
+    assert page_or_home(asked) == asked
+
+
+@pytest.mark.parametrize(
     "asked",
     [
         "https://evil.example",
@@ -137,6 +144,8 @@ async def test_signing_in_leads_back_to_the_page_that_was_asked_for(visitor: htt
         "/auth/sign-out",
         "",
         "/messages/a/b/c",
+        "/admin/a/b/c/d",
+        "/district",
     ],
 )
 def test_signing_in_leads_nowhere_else(asked: str) -> None:
@@ -296,7 +305,20 @@ async def test_what_reflex_brings_along_and_nobody_needs_is_closed(passer_by: ht
         assert (await passer_by.request(method, path)).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/settings", "/settings/", "/admin/staff", "/sign-in"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/settings",
+        "/settings/",
+        "/sign-in",
+        "/admin",
+        "/admin/staff",
+        "/admin/staff/7",
+        "/admin/roles/new/",
+        "/admin/schools/groups/5",
+        "/oversight/5",
+    ],
+)
 async def test_a_page_is_there_with_a_slash_and_without(passer_by: httpx.AsyncClient, path: str) -> None:
     answer = await passer_by.get(path)
     assert (answer.status_code, answer.text) == (200, path.rstrip("/") + "/")

@@ -11,7 +11,7 @@ EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - recognised, not listened on
 OWN_PORT = {"http": 80, "https": 443}
 HOME = "/"
 
-_PAGE = re.compile(r"/(?:messages|settings|district)(?:/[a-z0-9]{1,20}){0,2}")
+_PAGE = re.compile(r"/(?:(?:messages|settings|oversight)(?:/[a-z0-9]{1,20}){0,2}|admin(?:/[a-z0-9]{1,20}){0,3})")
 
 
 def allowed_origins(settings: Settings) -> list[str]:
@@ -38,4 +38,9 @@ def sockets(settings: Settings) -> str:
 
 def page_or_home(asked: str) -> str:
     """The page that was asked for before signing in, when it is one of ours; no other address leads anywhere."""
-    return asked if _PAGE.fullmatch(asked) else HOME
+    return asked if is_page(asked) else HOME
+
+
+def is_page(path: str) -> bool:
+    """Whether this is the address of a page for people who have signed in, if there is such a page."""
+    return _PAGE.fullmatch(path) is not None

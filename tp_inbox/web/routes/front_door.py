@@ -8,12 +8,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tp_inbox.domain.errors import Unavailable
 from tp_inbox.services.registry import services
-from tp_inbox.web.addresses import page_or_home
+from tp_inbox.web.addresses import is_page, page_or_home
 from tp_inbox.web.cookies import SESSION_COOKIE
 from tp_inbox.web.routes.sign_in import PAGE
 
-FOLDERS = {PAGE, "/settings", "/district"}
-"""Pages whose file is a folder's index. The address is looked up there, without sending the browser once around."""
 CLOSED = {"/ping", "/_health", "/_upload", "/_all_routes", "/auth-codespace"}
 """Routes that Reflex brings along and nothing here uses."""
 
@@ -28,7 +26,8 @@ def front_door(app: ASGIApp) -> ASGIApp:
         if path == PAGE and await _is_signed_in(HTTPConnection(scope)):
             asked = page_or_home(HTTPConnection(scope).query_params.get("next", ""))
             return await RedirectResponse(asked, 303)(scope, receive, send)
-        if path in FOLDERS:
+        if path == PAGE or is_page(path):
+            # A page's file can be a folder's index: it is looked up there, without sending the browser once around.
             scope = dict(scope, path=f"{path}/", raw_path=f"{path}/".encode())
         return await app(scope, receive, send)
 
