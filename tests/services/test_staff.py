@@ -14,7 +14,7 @@ from tp_inbox.storage.tables import Assignment, Inbox, Staff
 
 
 async def sign_in(town: Town, email: str, password: str) -> str:
-    return await town.wired.services.sessions.sign_in(email, password, "192.0.2.1", "")
+    return (await town.wired.services.sessions.sign_in(email, password, "192.0.2.1", "")).token
 
 
 class TestAdding:

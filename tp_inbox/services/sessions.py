@@ -19,7 +19,7 @@ from tp_inbox.services import actors, passwords
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
-from tp_inbox.storage.tables import Session, SignInFailure, Staff
+from tp_inbox.storage.tables import Assignment, Role, SecondStep, Session, SignInFailure, Staff
 from tp_inbox.storage.tables.staff import SessionStage
 
 FAILURES_FOR_FREE = 5
@@ -29,6 +29,8 @@ WINDOW = timedelta(minutes=15)
 LONGEST_WAIT = timedelta(minutes=5)
 TOUCH_EVERY = timedelta(minutes=1)
 TOKEN_BYTES = 32
+HALF_WAY = {SessionStage.CODE: timedelta(minutes=10), SessionStage.ENROL: timedelta(minutes=30)}
+"""How long a sign-in waits for the second step, or for it to be set up."""
 
 WRONG = "The e-mail address or the password is not right."
 
@@ -51,6 +53,24 @@ class SignedIn:
     """From where the session was opened."""
 
 
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """``token`` goes into the cookie; ``stage`` says what the person is asked for next."""
+
+    token: str
+    stage: SessionStage
+
+
+@dataclass(frozen=True, slots=True)
+class HalfSignedIn:
+    """A sign-in that has not come to its end. It opens nothing but the second step."""
+
+    session_id: int
+    staff_id: int
+    name: str
+    stage: SessionStage
+
+
 # Made once: every event of every tab asks one of these.
 LIVING = (
     actors.GRANTS.add_columns(col(Session.id).label("session_id"), col(Session.used_at), col(Session.address))
@@ -66,6 +86,14 @@ LIVING = (
 BY_TOKEN = LIVING.where(col(Session.token_digest) == bindparam("digest"))
 BY_IDS = LIVING.where(col(Session.id) == any_(bindparam("ids", type_=ARRAY(BigInteger))))
 
+HAS_SECOND_STEP = select(col(SecondStep.staff_id)).where(col(SecondStep.confirmed_at).is_not(None))
+DEMANDED = (
+    select(col(Assignment.staff_id))
+    .join(Role, col(Role.id) == col(Assignment.role_id))
+    .where(col(Role.two_step_required))
+)
+"""Who holds a role that demands a second step."""
+
 
 class Sessions:
     def __init__(self, db: Database, idle: timedelta, absolute: timedelta) -> None:
@@ -73,8 +101,8 @@ class Sessions:
         self._idle = idle
         self.absolute = absolute
 
-    async def sign_in(self, email: str, password: str, address: str, browser: str) -> str:
-        """The new session's token. Raises Invalid with one sentence, whether or not the account exists."""
+    async def sign_in(self, email: str, password: str, address: str, browser: str) -> NewSession:
+        """Raises Invalid with one sentence, whether or not the account exists."""
         account = _account(email)
         await self._note_attempt(account, address)
         async with self._db.reading() as session:
@@ -88,7 +116,29 @@ class Sessions:
             await session.execute(delete(SignInFailure).where(col(SignInFailure.account) == account))
             if renewed:
                 await session.execute(update(Staff).where(col(Staff.id) == person.id).values(password_hash=renewed))
-            return self._open(session, person, address, browser)
+            return await self.begin(session, person.id, address, browser)
+
+    async def begin(
+        self, session: AsyncSession, staff_id: int, address: str, browser: str, *, second_step_done: bool = False
+    ) -> NewSession:
+        """Opens a session for a person who has just proved who they are. Every session begins here.
+
+        ``second_step_done``: nothing more is asked. Otherwise whoever has a second step is asked for it, and whose
+        role demands one has to set it up first.
+        """
+        stage = SessionStage.COMPLETE if second_step_done else await _stage(session, staff_id)
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        session.add(
+            Session(
+                token_digest=_digest(token),
+                staff_id=staff_id,
+                stage=stage,
+                expires_at=utc_now() + HALF_WAY.get(stage, self.absolute),
+                address=address,
+                browser=browser[:200],
+            )
+        )
+        return NewSession(token, stage)
 
     async def look_up(self, token: str, *, own_act: bool) -> SignedIn | None:
         """None when the session is unknown, ended, or too old. ``own_act``: the person did something now."""
@@ -100,6 +150,17 @@ class Sessions:
             if own_act and rows[0].used_at < utc_now() - TOUCH_EVERY:
                 await _touch(session, found.session_id)
             return found
+
+    async def half_way(self, token: str) -> HalfSignedIn | None:
+        """The sign-in behind a token that still lacks its second step."""
+        asked = select(col(Session.id), col(Staff.id), col(Staff.name), col(Session.stage)).join(
+            Staff, col(Staff.id) == col(Session.staff_id)
+        )
+        living = (col(Session.ended_at).is_(None), col(Session.expires_at) > utc_now(), col(Staff.active))
+        unfinished = (col(Session.token_digest) == _digest(token), col(Session.stage) != SessionStage.COMPLETE)
+        async with self._db.reading() as session:
+            found = (await session.execute(asked.where(*living, *unfinished))).one_or_none()
+        return HalfSignedIn(*found) if found else None
 
     async def resolve(self, session_ids: Collection[int]) -> dict[int, Actor]:
         """The people behind these sessions; ended sessions are left out. One query for any number."""
@@ -131,18 +192,13 @@ class Sessions:
             await _refuse_if_too_many(session, account, address)
             session.add(SignInFailure(account=account, address=address))
 
-    def _open(self, session: AsyncSession, person: Staff, address: str, browser: str) -> str:
-        token = secrets.token_urlsafe(TOKEN_BYTES)
-        session.add(
-            Session(
-                token_digest=_digest(token),
-                staff_id=person.id,
-                expires_at=utc_now() + self.absolute,
-                address=address,
-                browser=browser[:200],
-            )
-        )
-        return token
+
+async def _stage(session: AsyncSession, staff_id: int) -> SessionStage:
+    """What is still asked of a person whose password, or whatever stood for it, was right."""
+    if await session.scalar(select(HAS_SECOND_STEP.where(col(SecondStep.staff_id) == staff_id).exists())):
+        return SessionStage.CODE
+    demanded = DEMANDED.where(col(Assignment.staff_id) == staff_id).exists()
+    return SessionStage.ENROL if await session.scalar(select(demanded)) else SessionStage.COMPLETE
 
 
 async def _renewed(person: Staff, password: str) -> str | None:

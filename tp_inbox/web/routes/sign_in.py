@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from tp_inbox.domain.errors import Invalid, Unavailable
 from tp_inbox.services.registry import services
-from tp_inbox.services.sessions import TooMany
+from tp_inbox.services.sessions import NewSession, SessionStage, TooMany
 from tp_inbox.settings import Settings
 from tp_inbox.web.addresses import allowed_origins, page_or_home
 from tp_inbox.web.arguments import storable
@@ -20,6 +20,8 @@ from tp_inbox.web.cookies import SESSION_COOKIE, clear_session, set_session
 log = logging.getLogger(__name__)
 
 PAGE = "/sign-in"
+STEPS = {SessionStage.CODE: f"{PAGE}/code", SessionStage.ENROL: f"{PAGE}/set-up"}
+"""The pages of what is asked after the password."""
 MOST_BYTES = 8_192
 MOST_FIELDS = 10
 STILL_SIGNED_IN = "The database cannot be reached at the moment. You are still signed in; please try again in a minute."
@@ -50,7 +52,7 @@ class Forms:
             return PlainTextResponse("Please sign in on the sign-in page.", 403)
         asked = _asked_for(request)
         try:
-            token = await self._new_session(request)
+            begun = await self._new_session(request)
             await services().sessions.sign_out(request.cookies.get(SESSION_COOKIE, ""))
         except TooMany as refusal:
             return _again(asked, problem="wait", seconds=refusal.seconds)
@@ -59,8 +61,8 @@ class Forms:
         except Unavailable:
             log.warning("sign-in: the database is away")
             return _again(asked, problem="away")
-        response = RedirectResponse(asked, 303)
-        set_session(response, token, int(services().sessions.absolute.total_seconds()), secure=self._secure)
+        response = RedirectResponse(onwards(begun.stage, asked), 303)
+        set_session(response, begun.token, int(services().sessions.absolute.total_seconds()), secure=self._secure)
         return response
 
     async def sign_out(self, request: Request) -> Response:
@@ -83,7 +85,7 @@ class Forms:
             return PlainTextResponse(STILL_SIGNED_IN, 503)
         return self._signed_out()
 
-    async def _new_session(self, request: Request) -> str:
+    async def _new_session(self, request: Request) -> NewSession:
         form = await _form(request)
         address = client_address(request, self._hops)
         browser = storable(request.headers.get("user-agent", ""))
@@ -99,6 +101,11 @@ class Forms:
 async def _to_the_page(_: Request) -> Response:
     """For a browser that loads the address of a form again."""
     return RedirectResponse(PAGE, 303)
+
+
+def onwards(stage: SessionStage, asked: str) -> str:
+    """Where a sign-in that has come so far goes on: to the page that was asked for, or to the second step."""
+    return asked if stage is SessionStage.COMPLETE else f"{STEPS[stage]}?{urlencode({'next': asked})}"
 
 
 def foreign(request: Request, origins: frozenset[str]) -> bool:
