@@ -40,12 +40,13 @@ def upgrade() -> None:
     op.execute(PLAIN_WORDS)
     op.create_table('audit_seal',
     sa.Column('id', sa.BigInteger(), nullable=False),
-    sa.Column('entries', sa.Integer(), nullable=False),
+    sa.Column('leaves', sa.LargeBinary(), nullable=False),
     sa.Column('previous', sa.LargeBinary(), nullable=False),
     sa.Column('digest', sa.LargeBinary(), nullable=False),
     sa.Column('at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_audit_seal')),
-    sa.UniqueConstraint('digest', name=op.f('uq_audit_seal_digest'))
+    sa.UniqueConstraint('digest', name=op.f('uq_audit_seal_digest')),
+    sa.UniqueConstraint('previous', name=op.f('uq_audit_seal_previous'))
     )
     op.create_table('school_group',
     sa.Column('id', sa.BigInteger(), nullable=False),
@@ -89,6 +90,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_audit_entry'))
     )
     op.create_index(op.f('ix_audit_entry_actor_id_id'), 'audit_entry', ['actor_id', 'id'], unique=False)
+    op.create_index(op.f('ix_audit_entry_kind_at'), 'audit_entry', ['kind', 'at'], unique=False)
     op.create_index('ix_audit_entry_names_trgm', 'audit_entry', [sa.literal_column('plain(names::text)').label('plain_names')], unique=False, postgresql_using='gin', postgresql_ops={'plain_names': 'gin_trgm_ops'})
     op.create_index('ix_audit_entry_newest', 'audit_entry', [sa.literal_column('at DESC'), sa.literal_column('id DESC')], unique=False)
     op.create_index('ix_audit_entry_schools', 'audit_entry', ['schools'], unique=False, postgresql_using='gin')
@@ -171,10 +173,16 @@ def upgrade() -> None:
     op.add_column('role', sa.Column('two_step_required', sa.Boolean(), server_default=sa.text('false'), nullable=False))
     op.drop_constraint(op.f('uq_role_name'), 'role', type_='unique')
     op.create_index('uq_role_lower_name', 'role', [sa.literal_column('lower(name)')], unique=True)
+    op.drop_constraint(op.f('uq_school_name'), 'school', type_='unique')
+    op.create_index('uq_school_lower_name', 'school', [sa.literal_column('lower(name)')], unique=True)
     op.add_column('session', sa.Column('stage', sa.Text(), server_default='complete', nullable=False))
-    op.create_index('ix_staff_by_name', 'staff', ['name', 'id'], unique=False)
+    op.drop_index(op.f('ix_session_staff_id'), table_name='session')
+    op.create_index(op.f('ix_session_staff_id_used_at'), 'session', ['staff_id', 'used_at'], unique=False)
+    op.create_index('ix_staff_by_name', 'staff', [sa.literal_column('plain(name)').label('plain_name'), 'id'], unique=False)
+    op.create_index(op.f('ix_staff_created_at_id'), 'staff', ['created_at', 'id'], unique=False)
     op.create_index('ix_staff_words_trgm', 'staff', [sa.literal_column("plain_words(name, email, title)").label('plain_words')], unique=False, postgresql_using='gin', postgresql_ops={'plain_words': 'gin_trgm_ops'})
     op.add_column('thread', sa.Column('continues_id', sa.BigInteger(), nullable=True))
+    op.create_index('ix_thread_newest_of_all', 'thread', [sa.literal_column('last_at DESC'), sa.literal_column('id DESC')], unique=False, postgresql_where=sa.text('last_at IS NOT NULL'))
     op.create_index(op.f('ix_thread_continues_id'), 'thread', ['continues_id'], unique=False)
     op.create_foreign_key(op.f('fk_thread_continues_id'), 'thread', 'thread', ['continues_id'], ['id'])
     op.execute(APPEND_ONLY)
@@ -191,11 +199,17 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_constraint(op.f('fk_thread_continues_id'), 'thread', type_='foreignkey')
+    op.drop_index('ix_thread_newest_of_all', table_name='thread', postgresql_where=sa.text('last_at IS NOT NULL'))
     op.drop_index(op.f('ix_thread_continues_id'), table_name='thread')
     op.drop_column('thread', 'continues_id')
     op.drop_index('ix_staff_words_trgm', table_name='staff', postgresql_using='gin', postgresql_ops={'plain_words': 'gin_trgm_ops'})
     op.drop_index('ix_staff_by_name', table_name='staff')
+    op.drop_index(op.f('ix_staff_created_at_id'), table_name='staff')
+    op.drop_index(op.f('ix_session_staff_id_used_at'), table_name='session')
+    op.create_index(op.f('ix_session_staff_id'), 'session', ['staff_id'], unique=False)
     op.drop_column('session', 'stage')
+    op.drop_index('uq_school_lower_name', table_name='school')
+    op.create_unique_constraint(op.f('uq_school_name'), 'school', ['name'], postgresql_nulls_not_distinct=False)
     op.drop_index('uq_role_lower_name', table_name='role')
     op.create_unique_constraint(op.f('uq_role_name'), 'role', ['name'], postgresql_nulls_not_distinct=False)
     op.drop_column('role', 'two_step_required')
@@ -224,6 +238,7 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_audit_entry_seal_id'), table_name='audit_entry')
     op.drop_index('ix_audit_entry_schools', table_name='audit_entry', postgresql_using='gin')
     op.drop_index('ix_audit_entry_newest', table_name='audit_entry')
+    op.drop_index(op.f('ix_audit_entry_kind_at'), table_name='audit_entry')
     op.drop_index('ix_audit_entry_names_trgm', table_name='audit_entry', postgresql_using='gin', postgresql_ops={'plain_names': 'gin_trgm_ops'})
     op.drop_index(op.f('ix_audit_entry_actor_id_id'), table_name='audit_entry')
     op.drop_table('audit_entry')

@@ -6,23 +6,21 @@ from collections.abc import Collection
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select
+from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from tp_inbox.domain import access
 from tp_inbox.domain.access import Actor
 from tp_inbox.domain.eligibility import may_text_student
-from tp_inbox.domain.phone import digits, display_phone
+from tp_inbox.domain.phone import display_phone
 from tp_inbox.services import people
 from tp_inbox.services.views import RecipientView
 from tp_inbox.storage.database import Database
+from tp_inbox.storage.queries.words import asked, named, numbered
 from tp_inbox.storage.tables import Contact, FamilyPhone, Guardianship, School, Student
 
 MOST_FOUND = 20
-LEAST_DIGITS = 3
-LONGEST_QUESTION = 80
 NO_PHONE_STUDENT = "No phone number on file for this student."
 NO_PHONE_CONTACT = "No phone number on file."
 
@@ -37,7 +35,7 @@ class Finding:
         A student who may not be texted is shown with the reason, the family's names beside it.
         """
         schools = access.writable_schools(actor)
-        words = " ".join(words.replace("\x00", " ").split())[:LONGEST_QUESTION]
+        words = asked(words)
         if not words or not schools:
             return []
         async with self._db.reading() as session:
@@ -58,9 +56,9 @@ async def _contacts(session: AsyncSession, schools: Collection[int], words: str)
         .where(
             exists(theirs),
             or_(
-                _named(col(Contact.name), words),
-                _numbered(words),
-                exists(theirs.where(_named(col(Student.name), words))),
+                named(func.plain(col(Contact.name)), words),
+                numbered(words),
+                exists(theirs.where(named(func.plain(col(Student.name)), words))),
             ),
         )
         .order_by(col(Contact.name), col(Contact.id))
@@ -92,7 +90,7 @@ async def _students(session: AsyncSession, schools: Collection[int], words: str)
         select(Student, School, col(FamilyPhone.e164))
         .join(School, col(School.id) == col(Student.school_id))
         .outerjoin(FamilyPhone, col(FamilyPhone.id) == col(Student.phone_id))
-        .where(col(Student.school_id).in_(schools), or_(_named(col(Student.name), words), _numbered(words)))
+        .where(col(Student.school_id).in_(schools), or_(named(func.plain(col(Student.name)), words), numbered(words)))
         .order_by(col(Student.name), col(Student.id))
         .limit(MOST_FOUND)
     )
@@ -113,21 +111,6 @@ async def _families_of(session: AsyncSession, student_ids: Collection[int]) -> d
     for student_id, name in await session.execute(query):
         families.setdefault(student_id, []).append(name)
     return families
-
-
-def _named(name: Mapped[str], words: str) -> ColumnElement[bool]:
-    """Each word is somewhere in the name, whatever the case and the accents: "sofia" finds Sofía."""
-    return and_(*(func.plain(name).like(func.plain(f"%{_literal(word)}%")) for word in words.split()))
-
-
-def _numbered(words: str) -> ColumnElement[bool]:
-    wanted = digits(words)
-    typed_a_number = len(wanted) >= LEAST_DIGITS and not any(c.isalpha() for c in words)
-    return col(FamilyPhone.e164).like(f"%{wanted}%") if typed_a_number else false()
-
-
-def _literal(word: str) -> str:
-    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _contact_view(contact: Contact, e164: str | None, children: list[tuple[str, str]]) -> RecipientView:

@@ -74,6 +74,12 @@ class Thread(SQLModel, table=True):
             text("id DESC"),
             postgresql_where=text("last_at IS NOT NULL"),
         ),
+        Index(
+            "ix_thread_newest_of_all",
+            text("last_at DESC"),
+            text("id DESC"),
+            postgresql_where=text("last_at IS NOT NULL"),
+        ),
     )
 
     id: int = key()
