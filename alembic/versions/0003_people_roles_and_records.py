@@ -181,10 +181,10 @@ def upgrade() -> None:
     op.create_index('ix_staff_by_name', 'staff', [sa.literal_column('plain(name)').label('plain_name'), 'id'], unique=False)
     op.create_index(op.f('ix_staff_created_at_id'), 'staff', ['created_at', 'id'], unique=False)
     op.create_index('ix_staff_words_trgm', 'staff', [sa.literal_column("plain_words(name, email, title)").label('plain_words')], unique=False, postgresql_using='gin', postgresql_ops={'plain_words': 'gin_trgm_ops'})
-    op.add_column('thread', sa.Column('continues_id', sa.BigInteger(), nullable=True))
+    op.add_column('thread', sa.Column('continued_in_id', sa.BigInteger(), nullable=True))
     op.create_index('ix_thread_newest_of_all', 'thread', [sa.literal_column('last_at DESC'), sa.literal_column('id DESC')], unique=False, postgresql_where=sa.text('last_at IS NOT NULL'))
-    op.create_index(op.f('ix_thread_continues_id'), 'thread', ['continues_id'], unique=False)
-    op.create_foreign_key(op.f('fk_thread_continues_id'), 'thread', 'thread', ['continues_id'], ['id'])
+    op.create_index(op.f('ix_thread_continued_in_id'), 'thread', ['continued_in_id'], unique=False)
+    op.create_foreign_key(op.f('fk_thread_continued_in_id'), 'thread', 'thread', ['continued_in_id'], ['id'])
     op.execute(APPEND_ONLY)
     for table in GUARDED:
         op.execute(
@@ -198,10 +198,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_constraint(op.f('fk_thread_continues_id'), 'thread', type_='foreignkey')
+    op.drop_constraint(op.f('fk_thread_continued_in_id'), 'thread', type_='foreignkey')
     op.drop_index('ix_thread_newest_of_all', table_name='thread', postgresql_where=sa.text('last_at IS NOT NULL'))
-    op.drop_index(op.f('ix_thread_continues_id'), table_name='thread')
-    op.drop_column('thread', 'continues_id')
+    op.drop_index(op.f('ix_thread_continued_in_id'), table_name='thread')
+    op.drop_column('thread', 'continued_in_id')
     op.drop_index('ix_staff_words_trgm', table_name='staff', postgresql_using='gin', postgresql_ops={'plain_words': 'gin_trgm_ops'})
     op.drop_index('ix_staff_by_name', table_name='staff')
     op.drop_index(op.f('ix_staff_created_at_id'), table_name='staff')

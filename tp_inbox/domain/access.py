@@ -197,11 +197,17 @@ DISTRICT = Place(PlaceKind.DISTRICT)
 ROLES_ONLY = "Only people who manage roles can do this."
 SCHOOLS_ONLY = "Only people who manage schools can do this."
 STAFF_ONLY = "Only people who manage staff can do this."
+STAFF_EXPORT_ONLY = "Only people who manage staff and may export can do this."
 LOG_ONLY = "Only people who may view the audit log can do this."
 OVERSIGHT_ONLY = "Only people who may view all messages can do this."
 OWN_ROLES = "Nobody changes their own roles. Please ask another admin."
 OWN_ROLE = "You hold this role yourself, and nobody changes their own permissions. Please ask another admin."
 OWN_ACCOUNT = "This is your own account. You find what you can change about it under Settings."
+OWN_GROUP = "You hold a role at this group yourself, and nobody changes their own permissions. Please ask another admin."
+GROUP_OF_STAFF = (
+    "People hold roles at this group, so its schools decide what they may do. "
+    "Only people who manage the district’s staff can change them."
+)
 NOT_THIS_PLACE = "You manage the staff of your own school only."
 NOT_THIS_LEVEL = "This role cannot be held there: {level} roles are held at {where}."
 TOO_MUCH = "This role allows more than you may do yourself: {permissions}. Please ask a district admin."
@@ -285,6 +291,23 @@ def refusal_to_define(
     return NotAllowed(TOO_MUCH.format(permissions=named(lacking))) if lacking else None
 
 
+def refusal_to_regroup(actor: Actor, held: Iterable[tuple[int, frozenset[Permission]]]) -> NotAllowed | None:
+    """Why the actor cannot add schools to a group or take some out; None when it is allowed.
+
+    Whoever does it gives and takes, at those schools, every role that is held at the group: nobody to themselves,
+    and nobody what they lack. ``held``: staff ids, each with the permissions of a role held there.
+    """
+    if not manages_schools(actor):
+        return NotAllowed(SCHOOLS_ONLY)
+    holders = tuple(held)
+    if any(staff_id == actor.staff_id for staff_id, _ in holders):
+        return NotAllowed(OWN_GROUP)
+    if holders and not manages_all_staff(actor):
+        return NotAllowed(GROUP_OF_STAFF)
+    given = frozenset[Permission]().union(*(permissions for _, permissions in holders))
+    return refusal_to_grant(actor, given, Level.SCHOOL, Place(PlaceKind.GROUP)) if holders else None
+
+
 def refusal_to_manage_account(actor: Actor, person: Actor) -> NotAllowed | None:
     """Why the actor cannot reset, sign out, deactivate or reactivate that person; None when it is allowed.
 
@@ -303,6 +326,25 @@ def refusal_to_manage_account(actor: Actor, person: Actor) -> NotAllowed | None:
     return None if there and person.schools and not person.district else NotAllowed(NOT_THIS_PERSON)
 
 
+def schools_of_seen_staff(actor: Actor) -> frozenset[int] | None:
+    """The schools whose people are in the actor's list of staff; None when everybody is, with or without a school."""
+    return None if manages_all_staff(actor) else actor.schools_with(P.MANAGE_STAFF)
+
+
+def schools_of_exported_staff(actor: Actor) -> frozenset[int] | None:
+    """The schools whose people the actor may take away as a file, a part of those they see; None for everybody."""
+    seen = schools_of_seen_staff(actor)
+    if actor.at_district(P.EXPORT):
+        return seen
+    return actor.schools_with(P.EXPORT) if seen is None else seen & actor.schools_with(P.EXPORT)
+
+
+def exports_staff(actor: Actor) -> bool:
+    reach = schools_of_exported_staff(actor)
+    return reach is None or bool(reach)
+
+
 def may_see_person(actor: Actor, schools: Iterable[int]) -> bool:
     """Whether a person who works at these schools is in the actor's list of staff."""
-    return manages_all_staff(actor) or bool(actor.schools_with(P.MANAGE_STAFF).intersection(schools))
+    seen = schools_of_seen_staff(actor)
+    return seen is None or bool(seen.intersection(schools))

@@ -21,7 +21,8 @@ class Staff(SQLModel, table=True):
             postgresql_using="gin",
             postgresql_ops={"plain_words": "gin_trgm_ops"},
         ),
-        Index("ix_staff_by_name", "name", "id"),
+        Index("ix_staff_by_name", literal_column("plain(name)").label("plain_name"), "id"),
+        Index(None, "created_at", "id"),
     )
 
     id: int = key()
@@ -47,9 +48,11 @@ class SessionStage(StrEnum):
 class Session(SQLModel, table=True):
     """A sign-in. The cookie holds the token, the table only its SHA-256, so a leaked table signs nobody in."""
 
+    __table_args__ = (Index(None, "staff_id", "used_at"),)
+
     id: int = key()
     token_digest: bytes = Field(unique=True)
-    staff_id: int = link("staff.id", index=True)
+    staff_id: int = link("staff.id")
     stage: SessionStage = words(
         SessionStage, default=SessionStage.COMPLETE, sa_column_kwargs={"server_default": SessionStage.COMPLETE.value}
     )
