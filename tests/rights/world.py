@@ -72,11 +72,12 @@ class Family:
 
 @dataclass(frozen=True)
 class Talk:
-    """A conversation with one text of the family, which holds ``secret``."""
+    """A conversation with one text of the family, which holds ``secret``; ``ours`` is the inbox's number."""
 
     id: int
     inbox: InboxRef
     family: Family
+    ours: str
     message_id: int
     secret: str
 
@@ -231,7 +232,7 @@ class _Builder:
         )
         thread.last_at, thread.last_message_id, thread.last_direction = now, message.id, Direction.IN
         thread.preview, thread.inbound_count = secret, 1
-        return Talk(thread.id, inbox, family, message.id, secret)
+        return Talk(thread.id, inbox, family, number.e164 or "", message.id, secret)
 
     @cached_property
     def _numbers(self) -> dict[tuple[int | None, int | None], Number]:
