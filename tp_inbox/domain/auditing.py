@@ -48,6 +48,8 @@ class AuditKind(StrEnum):
 
 FIRST = bytes(32)
 """What stands for the seal before the first one."""
+ID_BYTES = 8
+LEAF_BYTES = ID_BYTES + hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,46 @@ def seal_digest(previous: bytes, entries: Iterable[bytes]) -> bytes:
     return sealed.digest()
 
 
+def leaves(digests: Mapping[int, bytes]) -> bytes:
+    """What a seal keeps of its batch, so that one can tell which entry is not as it was: ids and digests."""
+    return b"".join(
+        entry_id.to_bytes(ID_BYTES, "big", signed=True) + digest for entry_id, digest in sorted(digests.items())
+    )
+
+
+def read_leaves(kept: bytes) -> dict[int, bytes]:
+    """By entry id, its digest; in the order in which they were sealed. Raises ValueError when nobody wrote this."""
+    if len(kept) % LEAF_BYTES:
+        raise ValueError(kept)
+    parts = [kept[at : at + LEAF_BYTES] for at in range(0, len(kept), LEAF_BYTES)]
+    return {int.from_bytes(part[:ID_BYTES], "big", signed=True): part[ID_BYTES:] for part in parts}
+
+
 def canonical(value: Mapping[str, Any]) -> bytes:
-    """The same bytes for the same content, however a database keeps it. Whole numbers, words, lists and maps only."""
+    """The same bytes for the same content, before and after a database has kept it.
+
+    Raises TypeError for what would not come back as it went: anything but words, whole numbers, yes and no,
+    nothing, lists, and maps by words. A fraction does not, because databases write it in ways of their own.
+    """
+    _require_lasting(value)
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _require_lasting(value: Any) -> None:
+    if isinstance(value, Mapping):
+        for key, held in value.items():
+            _require_words(key)
+            _require_lasting(held)
+    elif isinstance(value, list | tuple):
+        for held in value:
+            _require_lasting(held)
+    elif isinstance(value, str):
+        _require_words(value)
+    elif not (value is None or isinstance(value, int)):
+        raise TypeError(f"{type(value).__name__} cannot stand in the audit log")
+
+
+def _require_words(value: Any) -> None:
+    """No database keeps the character zero, or half of a surrogate pair."""
+    if not isinstance(value, str) or "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
+        raise TypeError("a key or a word that cannot stand in the audit log")

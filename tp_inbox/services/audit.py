@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -17,6 +18,16 @@ from tp_inbox.storage.tables import AuditEntry
 ON_THE_SERVER = "the server"
 origin: ContextVar[str] = ContextVar("origin", default=ON_THE_SERVER)
 """Where the request that runs now came from; the gate and the routes set it."""
+
+
+@contextmanager
+def coming_from(address: str) -> Iterator[None]:
+    """What is recorded in this block came from there."""
+    before = origin.set(address)
+    try:
+        yield
+    finally:
+        origin.reset(before)
 
 
 async def record(
@@ -36,12 +47,31 @@ async def record(
     ``actor``: None when the server itself acts. ``subject``: on which member of staff. ``schools``: whose admins
     may read it; left out, those where the subject works. ``facts``, ``before`` and ``after`` hold ids, permissions
     and other words of ours, and stay for ever. Everything that names a person, or that a person has typed, belongs
-    into ``names``, which retention may remove; "actor" is added.
+    into ``names``, which retention may remove; "actor" and "subject" are added. The words that a sentence of the
+    log is made of stand in ``audit_sentences``. Raises TypeError for a fraction, and for what is no JSON.
     """
     if schools is None:
         schools = (await schools_of_staff(session, [subject])).get(subject, frozenset()) if subject else ()
+    made = entry(kind, actor, subject=subject, schools=schools, facts=facts, before=before, after=after, names=names)
+    session.add(made)
+    await session.flush()
+    return made
+
+
+def entry(
+    kind: AuditKind,
+    actor: Actor | None,
+    *,
+    subject: int | None = None,
+    schools: Collection[int] = (),
+    facts: Mapping[str, Any] | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    names: Mapping[str, str] | None = None,
+) -> AuditEntry:
+    """What ``record`` writes, for thousands that are added to the session at once."""
     kept = dict(names or {}) | ({"actor": actor.name} if actor else {}) | {"salt": secrets.token_hex(8)}
-    entry = AuditEntry(
+    return AuditEntry(
         kind=kind,
         actor_id=actor.staff_id if actor else None,
         subject_id=subject,
@@ -53,6 +83,3 @@ async def record(
         names=kept,
         names_digest=names_digest(kept),
     )
-    session.add(entry)
-    await session.flush()
-    return entry

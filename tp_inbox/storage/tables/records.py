@@ -23,6 +23,7 @@ class AuditEntry(SQLModel, table=True):
     __tablename__ = "audit_entry"
     __table_args__ = (
         Index("ix_audit_entry_newest", text("at DESC"), text("id DESC")),
+        Index(None, "kind", "at"),
         Index(None, "actor_id", "id"),
         Index(None, "subject_id", "id"),
         Index("ix_audit_entry_schools", "schools", postgresql_using="gin"),
@@ -53,13 +54,13 @@ class AuditEntry(SQLModel, table=True):
 
 
 class AuditSeal(SQLModel, table=True):
-    """A batch of entries and the digest over them and the seal before."""
+    """A batch of entries and the digest over them and the seal before. No two follow the same one: it is a chain."""
 
     __tablename__ = "audit_seal"
 
     id: int = key()
-    entries: int
-    previous: bytes
+    leaves: bytes = Field(description="of each entry its id and its digest, as ``auditing.leaves`` writes them")
+    previous: bytes = Field(unique=True)
     digest: bytes = Field(unique=True)
     at: datetime = now()
 
