@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Row, any_, bindparam, delete, func, select, text, update
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Row, and_, any_, bindparam, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from tp_inbox.domain.access import Actor
-from tp_inbox.domain.errors import Invalid
-from tp_inbox.services import actors, passwords
+from tp_inbox.domain.auditing import AuditKind
+from tp_inbox.domain.errors import Invalid, SignedOut
+from tp_inbox.services import actors, audit, passwords
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
-from tp_inbox.storage.tables import Assignment, Role, SecondStep, Session, SignInFailure, Staff
+from tp_inbox.storage.queries.places import schools_of_staff
+from tp_inbox.storage.tables import Assignment, AuditEntry, Role, SecondStep, Session, SignInFailure, Staff
 from tp_inbox.storage.tables.staff import SessionStage
 
 FAILURES_FOR_FREE = 5
@@ -103,8 +105,15 @@ class Sessions:
 
     async def sign_in(self, email: str, password: str, address: str, browser: str) -> NewSession:
         """Raises Invalid with one sentence, whether or not the account exists."""
+        try:
+            return await self._sign_in(email, password, address, browser)
+        except Invalid as refusal:
+            await _record_failure(self._db, email, too_many=isinstance(refusal, TooMany))
+            raise
+
+    async def _sign_in(self, email: str, password: str, address: str, browser: str) -> NewSession:
         account = _account(email)
-        await self._note_attempt(account, address)
+        await note_attempt(self._db, account, address)
         async with self._db.reading() as session:
             person = await session.scalar(select(Staff).where(col(Staff.email) == _normal(email)))
         right = await passwords.verify(password, person.password_hash if person else None)
@@ -113,7 +122,7 @@ class Sessions:
         renewed = await _renewed(person, password)
         async with self._db.transaction() as session:
             await _require_unchanged(session, person)
-            await session.execute(delete(SignInFailure).where(col(SignInFailure.account) == account))
+            await forgive(session, account)
             if renewed:
                 await session.execute(update(Staff).where(col(Staff.id) == person.id).values(password_hash=renewed))
             return await self.begin(session, person.id, address, browser)
@@ -138,6 +147,8 @@ class Sessions:
                 browser=browser[:200],
             )
         )
+        if stage is SessionStage.COMPLETE:
+            await audit.record_own(session, AuditKind.SIGNED_IN, staff_id)
         return NewSession(token, stage)
 
     async def look_up(self, token: str, *, own_act: bool) -> SignedIn | None:
@@ -170,11 +181,15 @@ class Sessions:
 
     async def sign_out(self, token: str) -> None:
         async with self._db.transaction() as session:
-            await _end(session, col(Session.token_digest) == _digest(token))
+            for staff_id in await _end(session, col(Session.token_digest) == _digest(token)):
+                await audit.record_own(session, AuditKind.SIGNED_OUT, staff_id)
 
     async def sign_out_everywhere(self, actor: Actor) -> None:
         async with self._db.transaction() as session:
-            await end_sessions_of(session, actor.staff_id)
+            ended = await _end(session, col(Session.staff_id) == actor.staff_id)
+            if ended:
+                facts = {"everywhere": True, "sessions": len(ended)}
+                await audit.record_own(session, AuditKind.SIGNED_OUT, actor.staff_id, **facts)
 
     async def forget_old_failures(self) -> None:
         async with self._db.transaction() as session:
@@ -184,17 +199,29 @@ class Sessions:
         now = utc_now()
         return {"now": now, "used_since": now - self._idle}
 
-    async def _note_attempt(self, account: bytes, address: str) -> None:
-        """Counts the attempt as failed before it is tried, so that a burst cannot slip through together."""
-        async with self._db.transaction() as session:
-            lock = int.from_bytes(account[:8], "big", signed=True)
-            await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
-            await _refuse_if_too_many(session, account, address)
-            session.add(SignInFailure(account=account, address=address))
+
+async def note_attempt(db: Database, account: bytes, address: str, window: timedelta = WINDOW) -> None:
+    """Counts an attempt as failed before it is tried, so that a burst cannot slip through together.
+
+    ``account``: a digest of what is guessed at. Raises TooMany while another try has to wait.
+    """
+    async with db.transaction() as session:
+        await _lock(session, account)
+        await _refuse_if_too_many(session, account, address, window)
+        session.add(SignInFailure(account=account, address=address))
+
+
+async def forgive(session: AsyncSession, account: bytes) -> None:
+    """It was no guess."""
+    await session.execute(delete(SignInFailure).where(col(SignInFailure.account) == account))
 
 
 async def _stage(session: AsyncSession, staff_id: int) -> SessionStage:
-    """What is still asked of a person whose password, or whatever stood for it, was right."""
+    """What is still asked of a person whose password, or whatever stood for it, was right.
+
+    The person's row stays locked: a role that demands a second step in this moment finds the new session, or is found.
+    """
+    await session.execute(select(col(Staff.id)).where(col(Staff.id) == staff_id).with_for_update(key_share=True))
     if await session.scalar(select(HAS_SECOND_STEP.where(col(SecondStep.staff_id) == staff_id).exists())):
         return SessionStage.CODE
     demanded = DEMANDED.where(col(Assignment.staff_id) == staff_id).exists()
@@ -219,34 +246,91 @@ async def _touch(session: AsyncSession, session_id: int) -> None:
     await session.execute(update(Session).where(col(Session.id) == session_id).values(used_at=utc_now()))
 
 
+async def end_half_way(session: AsyncSession, half: HalfSignedIn) -> None:
+    """It has come to its end, and a new session follows. Raises SignedOut when somebody else ended it meanwhile."""
+    living = (col(Session.id) == half.session_id, col(Session.ended_at).is_(None), col(Session.stage) == half.stage)
+    ended = update(Session).where(*living).values(ended_at=utc_now()).returning(col(Session.id))
+    if await session.scalar(ended) is None:
+        raise SignedOut
+
+
+async def end_waiting_for_set_up(session: AsyncSession, staff_id: int) -> None:
+    """What they waited for is there; whoever has begun there signs in with it."""
+    await _end(session, (col(Session.staff_id) == staff_id) & (col(Session.stage) == SessionStage.ENROL))
+
+
 async def end_sessions_of(session: AsyncSession, staff_id: int) -> None:
     await _end(session, col(Session.staff_id) == staff_id)
 
 
-async def _end(session: AsyncSession, which: ColumnElement[bool]) -> None:
+async def _end(session: AsyncSession, which: ColumnElement[bool]) -> list[int]:
+    """Whose they were, one for each that had been opened; a sign-in that was only half done is nobody's."""
     ended = await session.execute(
         update(Session)
         .where(which, col(Session.ended_at).is_(None))
         .values(ended_at=utc_now())
-        .returning(col(Session.staff_id))
+        .returning(col(Session.staff_id), col(Session.stage))
     )
-    for staff_id in set(ended.scalars()):
+    rows = ended.all()
+    for staff_id in {row.staff_id for row in rows}:
         await announce(session, Change(ChangeKind.SESSION, staff=staff_id))
+    return [row.staff_id for row in rows if row.stage is SessionStage.COMPLETE]
 
 
-async def _refuse_if_too_many(session: AsyncSession, account: bytes, address: str) -> None:
-    count, last, _ = await _failures(session, col(SignInFailure.account) == account)
+async def _record_failure(db: Database, email: str, *, too_many: bool) -> None:
+    """On the account's own page of the log, if there is such an account; what was typed is nobody's business.
+
+    Of what is refused for being too much, one entry tells for all of a window. Whether the account exists makes no
+    difference in what is done here, so that nobody can learn it from the time that it takes.
+    """
+    async with db.transaction() as session:
+        person = await session.scalar(select(col(Staff.id)).where(col(Staff.email) == _normal(email))) or 0
+        if too_many and await _is_told(session, person, _account(email)):
+            return
+        schools = (await schools_of_staff(session, [person])).get(person, ())
+        facts = {"too_many": True} if too_many else {}
+        await audit.record(
+            session, AuditKind.SIGN_IN_FAILED, None, subject=person or None, schools=schools, facts=facts
+        )
+
+
+async def _is_told(session: AsyncSession, person: int, account: bytes) -> bool:
+    """Under the account's lock, so that a burst is told of once; unknown accounts are one for each address."""
+    await _lock(session, account if person else hashlib.sha256(audit.origin.get().encode()).digest())
+    whose = (
+        col(AuditEntry.subject_id) == person
+        if person
+        else and_(col(AuditEntry.subject_id).is_(None), col(AuditEntry.address) == audit.origin.get())
+    )
+    told = select(col(AuditEntry.id)).where(
+        col(AuditEntry.kind) == AuditKind.SIGN_IN_FAILED,
+        col(AuditEntry.at) > utc_now() - WINDOW,
+        col(AuditEntry.facts).contains({"too_many": True}),
+        whose,
+    )
+    return await session.scalar(told.limit(1)) is not None
+
+
+async def _lock(session: AsyncSession, account: bytes) -> None:
+    lock = int.from_bytes(account[:8], "big", signed=True)
+    await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
+
+
+async def _refuse_if_too_many(session: AsyncSession, account: bytes, address: str, window: timedelta) -> None:
+    count, last, _ = await _failures(session, col(SignInFailure.account) == account, window)
     if (wait := _wait(count, last)) > timedelta():
         raise TooMany(wait)
-    from_there, _, first = await _failures(session, col(SignInFailure.address) == address)
+    from_there, _, first = await _failures(session, col(SignInFailure.address) == address, WINDOW)
     if from_there >= FAILURES_OF_AN_ADDRESS and first is not None:
         raise TooMany(first + WINDOW - utc_now())
 
 
-async def _failures(session: AsyncSession, whose: ColumnElement[bool]) -> tuple[int, datetime | None, datetime | None]:
+async def _failures(
+    session: AsyncSession, whose: ColumnElement[bool], window: timedelta
+) -> tuple[int, datetime | None, datetime | None]:
     """How many within the window, the last one, and the first."""
     at = col(SignInFailure.at)
-    recent = select(func.count(), func.max(at), func.min(at)).where(whose, at > utc_now() - WINDOW)
+    recent = select(func.count(), func.max(at), func.min(at)).where(whose, at > utc_now() - window)
     count, last, first = (await session.execute(recent)).one()
     return count, last, first
 
