@@ -15,15 +15,20 @@ from sqlmodel import col
 from tp_inbox.domain.errors import Unavailable
 from tp_inbox.jobs.worker import Worker
 from tp_inbox.services import registry
+from tp_inbox.services.assignments import Assignments
 from tp_inbox.services.delivering import Delivering
 from tp_inbox.services.finding import Finding
+from tp_inbox.services.groups import Groups
 from tp_inbox.services.inboxes import Inboxes
 from tp_inbox.services.numbers import Numbers
+from tp_inbox.services.oversight import Oversight
 from tp_inbox.services.ports import SmsGateway
 from tp_inbox.services.receiving import Receiving
+from tp_inbox.services.schools import Schools
 from tp_inbox.services.sending import Sending
 from tp_inbox.services.sessions import Sessions
 from tp_inbox.services.staff import StaffAccounts
+from tp_inbox.services.staff_directory import StaffDirectory
 from tp_inbox.services.threads import Threads
 from tp_inbox.settings import BadSettings, Settings
 from tp_inbox.storage import locks, migrate as migrations
@@ -103,6 +108,11 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
         sending=Sending(db, settings.personal_number_cap),
         finding=Finding(db),
         staff=StaffAccounts(db),
+        schools=Schools(db),
+        groups=Groups(db),
+        staff_directory=StaffDirectory(db),
+        assignments=Assignments(db),
+        oversight=Oversight(db),
     )
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select, text
+from sqlalchemy import ARRAY, BigInteger, Select, Text, and_, func, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from tp_inbox.domain.access import InboxKind, InboxRef
+from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.errors import Unavailable
+from tp_inbox.services import audit
 from tp_inbox.services.ports import BoughtNumber, CarrierAway, NumberRefused, SmsGateway
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
@@ -118,6 +121,7 @@ class Numbers:
             await self._change(
                 session, number, e164=bought.e164, sid=bought.sid, state=NumberState.ACTIVE, problem="", attempts=0
             )
+            await record_change(session, number, "bought", bought.e164)
             await _let_go(session, number.id, bought.e164)
         log.info("numbers: number %s is ready", number.id)
 
@@ -130,6 +134,8 @@ class Numbers:
         wait = min(timedelta(seconds=2 ** min(number.attempts, 10)), LONGEST_WAIT)
         async with self._db.transaction() as session:
             await self._change(session, number, problem=problem, next_attempt_at=utc_now() + wait, **changes)
+            if stop:
+                await record_change(session, number, "not_bought", problem=problem)
 
     async def _change(self, session: AsyncSession, number: Number, **values: Any) -> None:
         row = await session.get_one(Number, number.id)
@@ -147,11 +153,27 @@ class Numbers:
         return f"tp-inbox {number.id}: {name}"[:LABEL_LENGTH]
 
 
+async def record_change(session: AsyncSession, number: Number, change: str, e164: str = "", problem: str = "") -> None:
+    """What happened to a number by itself, for the audit log. ``change``: "bought", "not_bought" or "stopped"."""
+    names = {"number": e164 or number.e164 or "", "problem": problem}
+    await audit.record(
+        session,
+        AuditKind.NUMBER_CHANGED,
+        None,
+        subject=number.staff_id,
+        schools=[number.school_id] if number.school_id else None,
+        facts={"number": number.id, "change": change} | ({"school": number.school_id} if number.school_id else {}),
+        names={name: words for name, words in names.items() if words},
+    )
+
+
 def _due() -> Select[Number]:
+    """Nothing is bought for somebody who has left; what was begun is brought to its end."""
+    left = and_(col(Number.state) == NumberState.WANTED, col(Number.quarantined_until).is_not(None))
     wanted = col(Number.state).in_([NumberState.WANTED, NumberState.BUYING])
     return (
         select(Number)
-        .where(wanted, col(Number.next_attempt_at) <= utc_now())
+        .where(wanted, ~left, col(Number.next_attempt_at) <= utc_now())
         .order_by(col(Number.next_attempt_at))
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -209,3 +231,10 @@ async def personal_inbox(session: AsyncSession, staff_id: int) -> Inbox:
     """A person's one inbox, made when first asked for."""
     await session.execute(insert(Inbox).values(kind=InboxKind.PERSONAL, staff_id=staff_id).on_conflict_do_nothing())
     return (await session.scalars(select(Inbox).where(col(Inbox.staff_id) == staff_id))).one()
+
+
+async def personal_inboxes(session: AsyncSession, staff_ids: Collection[int]) -> None:
+    """The inboxes of many people, made where there are none yet."""
+    ids = func.unnest(literal(list(staff_ids), ARRAY(BigInteger))).column_valued("staff_id")
+    rows = select(literal(InboxKind.PERSONAL.value, Text), ids)
+    await session.execute(insert(Inbox).from_select(["kind", "staff_id"], rows).on_conflict_do_nothing())

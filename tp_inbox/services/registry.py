@@ -7,11 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tp_inbox.services.assignments import Assignments
 from tp_inbox.services.finding import Finding
+from tp_inbox.services.groups import Groups
 from tp_inbox.services.inboxes import Inboxes
+from tp_inbox.services.oversight import Oversight
+from tp_inbox.services.schools import Schools
 from tp_inbox.services.sending import Sending
 from tp_inbox.services.sessions import Sessions
 from tp_inbox.services.staff import StaffAccounts
+from tp_inbox.services.staff_directory import StaffDirectory
 from tp_inbox.services.threads import Threads
 
 
@@ -23,6 +28,11 @@ class Services:
     sending: Sending
     finding: Finding
     staff: StaffAccounts
+    assignments: Assignments
+    oversight: Oversight
+    staff_directory: StaffDirectory
+    schools: Schools
+    groups: Groups
 
 
 _filled: list[Services] = []
