@@ -7,7 +7,7 @@ stands in ``permissions``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from tp_inbox.domain.errors import NotAllowed
@@ -146,6 +146,15 @@ class Overseen:
     owner_schools: frozenset[int]
     family_schools: frozenset[int]
 
+    @property
+    def schools(self) -> frozenset[int]:
+        """Whose conversation it is: the shared inbox's school, or those where the owner works and the family is. A
+        family of no school follows the person.
+        """
+        if self.inbox.school_id is not None:
+            return frozenset([self.inbox.school_id])
+        return self.owner_schools & (self.family_schools or self.owner_schools)
+
 
 def oversees(actor: Actor) -> bool:
     """Whether there is anything that the actor may read in oversight."""
@@ -154,16 +163,13 @@ def oversees(actor: Actor) -> bool:
 
 def may_oversee(actor: Actor, thread: Overseen) -> bool:
     """At the district every thread that is not one's own. At a school its shared inbox, and what the people who
-    work there write to families of that school; a family of no school follows the person.
+    work there write to families of that school.
     """
     if thread.inbox.staff_id == actor.staff_id:
         return False
     if actor.at_district(P.VIEW_ALL_MESSAGES):
         return True
-    mine = actor.schools_with(P.VIEW_ALL_MESSAGES)
-    if thread.inbox.kind is InboxKind.SCHOOL:
-        return thread.inbox.school_id in mine
-    return bool(mine & thread.owner_schools & (thread.family_schools or thread.owner_schools))
+    return bool(actor.schools_with(P.VIEW_ALL_MESSAGES) & thread.schools)
 
 
 def oversight_needs_reason(actor: Actor, inbox: InboxRef) -> bool:
@@ -203,11 +209,15 @@ OVERSIGHT_ONLY = "Only people who may view all messages can do this."
 OWN_ROLES = "Nobody changes their own roles. Please ask another admin."
 OWN_ROLE = "You hold this role yourself, and nobody changes their own permissions. Please ask another admin."
 OWN_ACCOUNT = "This is your own account. You find what you can change about it under Settings."
-OWN_GROUP = "You hold a role at this group yourself, and nobody changes their own permissions. Please ask another admin."
+OWN_GROUP = (
+    "You hold a role at this group yourself, and nobody changes their own permissions. Please ask another admin."
+)
 GROUP_OF_STAFF = (
     "People hold roles at this group, so its schools decide what they may do. "
     "Only people who manage the district’s staff can change them."
 )
+NO_SUCCESSOR = "A successor sends personal messages at a school where this person did."
+OWN_SUCCESSION = "You may not read this person’s messages, so you cannot hand them to yourself. Please ask another admin."
 NOT_THIS_PLACE = "You manage the staff of your own school only."
 NOT_THIS_LEVEL = "This role cannot be held there: {level} roles are held at {where}."
 TOO_MUCH = "This role allows more than you may do yourself: {permissions}. Please ask a district admin."
@@ -342,6 +352,33 @@ def schools_of_exported_staff(actor: Actor) -> frozenset[int] | None:
 def exports_staff(actor: Actor) -> bool:
     reach = schools_of_exported_staff(actor)
     return reach is None or bool(reach)
+
+
+def may_succeed(person: Actor, colleague: Actor) -> bool:
+    """Whether conversations of a person who leaves may go to this colleague: both write personal messages at one
+    school. ``person``: active or not any more.
+    """
+    theirs = replace(person, active=True).schools_with(P.PERSONAL_MESSAGES)
+    return colleague.staff_id != person.staff_id and bool(theirs & colleague.schools_with(P.PERSONAL_MESSAGES))
+
+
+def refusal_to_appoint(actor: Actor, person: Actor, successor: Actor) -> NotAllowed | None:
+    """Why the actor cannot hand that person's conversations to this colleague; None when it is allowed.
+
+    A successor reads what was written before. So nobody appoints themselves who may not read it in oversight.
+    """
+    if not may_succeed(person, successor):
+        return NotAllowed(NO_SUCCESSOR)
+    theirs = frozenset(person.schools)
+    reads_it = actor.at_district(P.VIEW_ALL_MESSAGES) or theirs <= actor.schools_with(P.VIEW_ALL_MESSAGES)
+    return NotAllowed(OWN_SUCCESSION) if successor.staff_id == actor.staff_id and not reads_it else None
+
+
+def may_name_family(actor: Actor, family_schools: frozenset[int]) -> bool:
+    """Whether the actor is shown who the family of somebody else's conversation is."""
+    district = actor.at_district(P.SEE_DIRECTORY) or actor.at_district(P.VIEW_ALL_MESSAGES)
+    schools = actor.schools_with(P.SEE_DIRECTORY) | actor.schools_with(P.VIEW_ALL_MESSAGES)
+    return district or bool(schools & family_schools)
 
 
 def may_see_person(actor: Actor, schools: Iterable[int]) -> bool:

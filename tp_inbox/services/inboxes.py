@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -20,6 +20,7 @@ from tp_inbox.services.views import InboxTabs, MessageRow, StatusView, ThreadRow
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
+from tp_inbox.storage.queries.continued import earlier_parts
 from tp_inbox.storage.queries.families import Reached, people_at
 from tp_inbox.storage.queries.scope import inbox_ref, own_thread, readable_inboxes
 from tp_inbox.storage.tables import Draft, FamilyPhone, Inbox, Message, ReadMarker, School, Staff, Thread
@@ -27,6 +28,9 @@ from tp_inbox.storage.tables.messages import Direction
 
 THREADS_A_PAGE = 50
 MESSAGES_A_PAGE = 50
+AUTOMATIC = "Automatic reply"
+"""Stands in the place of an author on what nobody wrote in person."""
+THEIRS, OWN = "theirs", "own"
 ONE_GROUP = timedelta(minutes=5)
 """Messages of one author within this time are one group of bubbles."""
 
@@ -78,12 +82,14 @@ class Inboxes:
         return rows[0]
 
     async def messages(self, actor: Actor, thread_id: int, before: int | None = None) -> tuple[list[MessageRow], bool]:
-        """A page of bubbles in reading order, and whether older ones remain. ``before`` is a message id."""
+        """A page of bubbles in reading order, and whether older ones remain. ``before`` is a message id.
+
+        What colleagues who have left wrote with this family, and handed over, stands among them.
+        """
         async with self._db.reading() as session:
             await own_thread(session, actor, thread_id)
-            newest_first = (await session.execute(_page_of(thread_id, before))).all()
-        rows = in_groups([message_row(m, author) for m, author in reversed(newest_first)])
-        return rows[-MESSAGES_A_PAGE:], len(rows) > MESSAGES_A_PAGE
+            parts = await earlier_parts(session, thread_id)
+            return await page_of_messages(session, {thread_id: "", **parts}, before)
 
     async def mark_read(self, actor: Actor, thread_id: int) -> None:
         """All that is in the thread now has been seen by this person, in each of their tabs."""
@@ -117,14 +123,27 @@ class Inboxes:
         return moved.scalar_one_or_none() is not None and thread.inbound_count > 0
 
 
-def message_row(message: Message, author: str | None) -> MessageRow:
+async def page_of_messages(
+    session: AsyncSession, threads: Mapping[int, str], before: int | None = None
+) -> tuple[list[MessageRow], bool]:
+    """Of these threads, in reading order, and whether older ones remain. Whoever calls it has asked whether they may
+    be read. ``threads``: by id, whose it is when it is another one's than the thread in which they are shown.
+    """
+    newest_first = (await session.execute(_page_of(list(threads), before))).all()
+    rows = in_groups([message_row(m, author, threads[m.thread_id]) for m, author in reversed(newest_first)])
+    return rows[-MESSAGES_A_PAGE:], len(rows) > MESSAGES_A_PAGE
+
+
+def message_row(message: Message, author: str | None, owner: str = "") -> MessageRow:
+    """``owner``: of the conversation in which it was written, when that is another one than it is shown in."""
     status = status_of(message)
+    outbound = message.direction is Direction.OUT
     return MessageRow(
         id=message.id,
         key=str(message.client_key or message.id),
-        outbound=message.direction is Direction.OUT,
+        outbound=outbound,
         author_id=message.author_id or 0,
-        author=author or "",
+        author=author or (AUTOMATIC if outbound else ""),
         text=message.written,
         sent_as=message.body if message.body != message.written else "",
         media=message.media,
@@ -133,6 +152,8 @@ def message_row(message: Message, author: str | None) -> MessageRow:
         reason=status.reason,
         advice=status.advice,
         may_retry=status.may_retry,
+        owner=owner,
+        turn=THEIRS if owner else "",
     )
 
 
@@ -154,11 +175,14 @@ def in_groups(rows: Sequence[MessageRow], above: MessageRow | None = None) -> li
 
 
 def _below(above: MessageRow | None, row: MessageRow) -> MessageRow:
-    return row if above is None else replace(row, before=above.at, joined=_joined(above, row))
+    if above is None:
+        return row
+    turn = "" if above.owner == row.owner else THEIRS if row.owner else OWN
+    return replace(row, before=above.at, joined=_joined(above, row), turn=turn)
 
 
 def _joined(above: MessageRow, row: MessageRow) -> bool:
-    same = (above.outbound, above.author_id) == (row.outbound, row.author_id)
+    same = (above.owner, above.outbound, above.author_id) == (row.owner, row.outbound, row.author_id)
     return same and datetime.fromisoformat(row.at) - datetime.fromisoformat(above.at) <= ONE_GROUP
 
 
@@ -217,12 +241,12 @@ def _messages_query() -> Select[Message, str]:
     return select(Message, col(Staff.name)).outerjoin(Staff, col(Staff.id) == col(Message.author_id))
 
 
-def _page_of(thread_id: int, before: int | None) -> Select[Message, str]:
+def _page_of(thread_ids: Sequence[int], before: int | None) -> Select[Message, str]:
     """Newest first, and one more than a page: it stands above the page's first bubble."""
     position = tuple_(col(Message.created_at), col(Message.id))
-    query = _messages_query().where(col(Message.thread_id) == thread_id)
+    query = _messages_query().where(col(Message.thread_id).in_(thread_ids))
     if before is not None:
         edge = select(col(Message.created_at), col(Message.id))
-        edge = edge.where(col(Message.id) == before, col(Message.thread_id) == thread_id).subquery()
+        edge = edge.where(col(Message.id) == before, col(Message.thread_id).in_(thread_ids)).subquery()
         query = query.join(edge, position < tuple_(edge.c.created_at, edge.c.id))
     return query.order_by(col(Message.created_at).desc(), col(Message.id).desc()).limit(MESSAGES_A_PAGE + 1)

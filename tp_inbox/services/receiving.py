@@ -20,7 +20,7 @@ from tp_inbox.domain.access import InboxKind
 from tp_inbox.domain.consent import ConsentSource, Reading, Verdict, read_consent
 from tp_inbox.domain.delivery import DeliveryState
 from tp_inbox.domain.errors import Unavailable
-from tp_inbox.services import consent
+from tp_inbox.services import consent, succession
 from tp_inbox.services.numbers import personal_inbox
 from tp_inbox.services.ports import InboundText
 from tp_inbox.services.threads import thread_between
@@ -200,7 +200,9 @@ async def _settle(session: AsyncSession, request: InboundRequest) -> None:
 
 
 async def _routed(session: AsyncSession, text: InboundText) -> Message | None:
-    """By our number's owner: a person's own inbox, or the school's, where unknown senders are shown as such."""
+    """By our number's owner: a person's own inbox, or the school's, where unknown senders are shown as such. What
+    comes for somebody who has left goes to their successor's.
+    """
     phone = await _phone(session, text.sender)
     found = (await session.execute(WHERE_IT_GOES, {"recipient": text.recipient, "phone": phone.id})).one_or_none()
     if found is None:
@@ -208,12 +210,17 @@ async def _routed(session: AsyncSession, text: InboundText) -> Message | None:
         return None
     number, thread = found
     thread = thread or await _new_thread(session, number, phone)
+    if number.quarantined_until is not None:
+        thread = await succession.thread_that_goes_on(session, thread)
     message = _message(thread, number, text)
     session.add(message)
     await session.flush()
     _show_in_thread(thread, message)
+    was_closed = await consent.opt_out_of(session, phone.id, thread.inbox_id, number.id) is not None
     await _hear_consent(session, thread, message, text)
     await announce(session, Change(ChangeKind.MESSAGE, thread.inbox_id, thread.id, message.id))
+    if number.quarantined_until is not None:
+        await succession.reply_to(session, number, phone, message, _reading(text), was_closed=was_closed)
     return message
 
 

@@ -138,7 +138,7 @@ async def refusal_now(session: AsyncSession, actor: Actor, thread: Thread, inbox
     schools = await schools_of(session, thread.phone_id)
     if refusal := access.refusal_to_send(actor, inbox, schools):
         return refusal
-    if sentence := await _too_young(session, thread.phone_id):
+    if sentence := await too_young(session, thread.phone_id):
         return NotAllowed(sentence)
     number = await session.scalar(owned_by(inbox))
     if opt_out := await consent.opt_out_of(session, thread.phone_id, inbox.id, number.id if number else None):
@@ -189,7 +189,7 @@ async def _why_closed(session: AsyncSession, opt_out: ConsentEvent) -> str:
     return opt_out_sentence(opt_out, zone, datetime.now(zone).date())
 
 
-async def _too_young(session: AsyncSession, phone_id: int) -> str | None:
+async def too_young(session: AsyncSession, phone_id: int) -> str | None:
     """A phone that only students read is texted only when each of them may be."""
     people = (await people_at(session, [phone_id])).get(phone_id, [])
     if any(not p.is_student for p in people):

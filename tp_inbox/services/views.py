@@ -40,7 +40,11 @@ class ThreadRow:
 
 @dataclass(frozen=True)
 class MessageRow:
-    """A bubble. ``before`` is the time of the message above it, ``joined`` whether both make one group."""
+    """A bubble. ``before`` is the time of the message above it, ``joined`` whether both make one group.
+
+    ``owner``: the colleague in whose conversation it was written, before it was handed over; empty in one's own.
+    ``turn``: "theirs" or "own" where another conversation begins above it.
+    """
 
     id: int
     key: str
@@ -57,6 +61,8 @@ class MessageRow:
     may_retry: bool
     before: str = ""
     joined: bool = False
+    owner: str = ""
+    turn: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,20 @@ class SenderChoice:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """That somebody has read a conversation which is not theirs, when, and why; to be shown to whose it is."""
+
+    id: int
+    reader: str
+    at: str
+    reason: str
+    family: str
+
+
+NEVER_READ = Reading(0, "", "", "", "")
+
+
+@dataclass(frozen=True)
 class ThreadHead:
     """All about an open thread but its messages. ``closed`` is why nothing can be sent, empty when it can."""
 
@@ -105,6 +125,8 @@ class ThreadHead:
     senders: list[SenderChoice] = field(default_factory=list)
     audience: str = ""
     introduces: bool = False
+    read_by: Reading = NEVER_READ
+    times_read: int = 0
 
 
 @dataclass(frozen=True)

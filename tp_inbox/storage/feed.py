@@ -35,6 +35,7 @@ class ChangeKind(StrEnum):
     READ = "read"
     ACCESS = "access"
     SESSION = "session"
+    INBOX = "inbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class Change:
     """``staff`` names whom a session or read change is about, and an access change, unless it is about many:
     then it is None, and everybody's rights are looked at again. The ids that do not apply are None.
 
-    ``consent`` says that a composer may have to close or to open: in one thread, or in all of an inbox.
+    ``consent`` says that a composer may have to close or to open: in one thread, or in all of an inbox. ``inbox``
+    says that threads have come into one, or have left it.
     """
 
     kind: ChangeKind

@@ -92,12 +92,12 @@ class Thread(SQLModel, table=True):
     preview: str = Field(default="")
     inbound_count: int = Field(default=0, description="texts of the family; unread is this less what was seen")
     introduced_at: datetime | None = moment()
-    continues_id: int | None = Field(
+    continued_in_id: int | None = Field(
         default=None,
         foreign_key="thread.id",
         sa_type=BigInteger,
         index=True,
-        description="the thread of a colleague who left; its messages are shown above this one's",
+        description="its owner has left: the successor's thread, in which this one is shown and goes on",
     )
 
 

@@ -1,0 +1,124 @@
+"""What a family meets that writes to somebody who has left: the successor's thread, and an automatic reply."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from tp_inbox.domain import access, composing, segments
+from tp_inbox.domain.consent import Reading, Verdict
+from tp_inbox.domain.delivery import DeliveryState
+from tp_inbox.services import consent
+from tp_inbox.services.actors import actors_of
+from tp_inbox.services.sending import too_young
+from tp_inbox.storage.base import utc_now
+from tp_inbox.storage.feed import Change, ChangeKind, announce
+from tp_inbox.storage.queries.continued import later_parts
+from tp_inbox.storage.queries.families import schools_of
+from tp_inbox.storage.queries.places import schools_worked_at
+from tp_inbox.storage.queries.scope import inbox_ref
+from tp_inbox.storage.tables import FamilyPhone, HandOver, Inbox, Message, Number, School, Thread
+from tp_inbox.storage.tables.messages import Direction
+
+ONE_REPLY_IN = timedelta(days=1)
+TOO_LATE = timedelta(hours=1)
+"""A text that was found so long after it came is answered by nobody at that hour."""
+
+
+async def thread_that_goes_on(session: AsyncSession, thread: Thread) -> Thread:
+    """Where a family's text to somebody who has left is read: the furthest thread whose owner reads it; without
+    one, the thread itself.
+    """
+    later = [await session.get_one(Thread, i) for i in await later_parts(session, thread.id)]
+    for each in reversed(later[1:]):
+        if await _is_read(session, each):
+            return each
+    return thread
+
+
+async def reply_to(
+    session: AsyncSession, number: Number, phone: FamilyPhone, message: Message, reading: Reading, *, was_closed: bool
+) -> None:
+    """Queues the automatic reply to a family's text, under the family phone's lock, unless something forbids it."""
+    hand_over = await session.scalar(STANDING.where(col(HandOver.staff_id) == number.staff_id))
+    if hand_over is None or not hand_over.auto_reply or not _asks_for_a_person(reading, was_closed=was_closed):
+        return
+    if message.created_at < utc_now() - TOO_LATE or await _was_answered(session, number, phone):
+        return
+    if not await _may_be_texted(session, number, phone):
+        return
+    reply = await _reply(session, number, message, hand_over.auto_reply)
+    session.add(reply)
+    await session.flush()
+    await announce(session, Change(ChangeKind.MESSAGE, reply.inbox_id, reply.thread_id, reply.id))
+
+
+STANDING = select(HandOver).where(col(HandOver.ended_at).is_(None))
+
+
+async def _is_read(session: AsyncSession, thread: Thread) -> bool:
+    inbox = inbox_ref(await session.get_one(Inbox, thread.inbox_id))
+    owner = (await actors_of(session, [inbox.staff_id or 0])).get(inbox.staff_id or 0)
+    return owner is not None and access.may_read(owner, inbox)
+
+
+def _asks_for_a_person(reading: Reading, *, was_closed: bool) -> bool:
+    """STOP, START and HELP are between the family and the carrier; a plain "Yes" is an answer like any other."""
+    return reading.verdict is Verdict.NONE or (reading.only_if_opted_out and not was_closed)
+
+
+async def _was_answered(session: AsyncSession, number: Number, phone: FamilyPhone) -> bool:
+    """Once a day is also what ends a conversation of two machines."""
+    answered = select(col(Message.id)).where(
+        col(Message.recipient) == phone.e164,
+        col(Message.number_id) == number.id,
+        col(Message.direction) == Direction.OUT,
+        col(Message.author_id).is_(None),
+        col(Message.created_at) > utc_now() - ONE_REPLY_IN,
+    )
+    return await session.scalar(answered.limit(1)) is not None
+
+
+async def _may_be_texted(session: AsyncSession, number: Number, phone: FamilyPhone) -> bool:
+    """As if the person who has left wrote: families of their schools, old enough, and not opted out."""
+    inbox = (await session.scalars(select(Inbox).where(col(Inbox.staff_id) == number.staff_id))).one()
+    person = (await actors_of(session, [number.staff_id or 0]))[number.staff_id or 0]
+    schools = await schools_of(session, phone.id)
+    if not access.may_send(replace(person, active=True), inbox_ref(inbox), schools):
+        return False
+    closed = await consent.opt_out_of(session, phone.id, inbox.id, number.id)
+    return closed is None and await too_young(session, phone.id) is None
+
+
+async def _reply(session: AsyncSession, number: Number, message: Message, words: str) -> Message:
+    """In the thread where the family's text is read, from the number that it came to, and from nobody in person."""
+    body = composing.compose(words, introduction=await _introduction(session, number, message))
+    return Message(
+        thread_id=message.thread_id,
+        inbox_id=message.inbox_id,
+        direction=Direction.OUT,
+        number_id=number.id,
+        sender=number.e164,
+        recipient=message.sender or "",
+        written=words,
+        body=body,
+        segments=segments.count(body).segments,
+        state=DeliveryState.QUEUED,
+    )
+
+
+async def _introduction(session: AsyncSession, number: Number, message: Message) -> str | None:
+    """For a family that never got a text from this number: which school it is, and how to end texts."""
+    before = select(col(Message.id)).where(
+        col(Message.number_id) == number.id,
+        col(Message.recipient) == message.sender,
+        col(Message.direction) == Direction.OUT,
+    )
+    if await session.scalar(before.limit(1)) is not None:
+        return None
+    school = select(col(School.name)).where(col(School.id).in_(schools_worked_at(number.staff_id or 0)))
+    return composing.introduction_for_school(await session.scalar(school.order_by(col(School.name)).limit(1)) or "")
