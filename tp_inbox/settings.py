@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -13,10 +13,24 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 SECOND, MINUTE, HOUR, DAY = 1, 60, 3_600, 86_400
+KEY_CHARACTERS = 32
+GOOGLE = "https://accounts.google.com"
+MICROSOFT = "https://login.microsoftonline.com/{tenant}/v2.0"
+TENANT = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 
 NO_DATABASE = "DATABASE_URL: is not set. Give the address of a PostgreSQL 15 or newer, or try the product: make run"
 NOT_POSTGRESQL = "DATABASE_URL: must begin with postgresql://"
+
+
+class IdentityProvider(NamedTuple):
+    """Who may vouch for staff, by OpenID Connect. ``key`` stands in addresses, ``name`` on the button."""
+
+    key: Literal["google", "microsoft", "oidc"]
+    name: str
+    issuer: str
+    client_id: str
+    client_secret: str
 
 
 class Settings(BaseSettings):
@@ -40,6 +54,16 @@ class Settings(BaseSettings):
     poll_seconds: int = Field(default=20, ge=1)
     web_workers: int = Field(default=1, ge=1, description="processes of `tp-inbox serve`")
     log_level: str = Field(default="INFO", pattern="(?i)^(debug|info|warning|error|critical)$")
+    secret_key: SecretStr = Field(default=SecretStr(""), description="several with commas between; the first closes")
+    google_client_id: str = ""
+    google_client_secret: SecretStr = SecretStr("")
+    microsoft_tenant: str = Field(default="", pattern=f"(?i)^$|{TENANT}")
+    microsoft_client_id: str = ""
+    microsoft_client_secret: SecretStr = SecretStr("")
+    oidc_name: str = Field(default="single sign-on", max_length=40)
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
     trusted_proxy_hops: int | None = Field(default=None, ge=0, description="proxies of ours between a browser and us")
 
     @field_validator("twilio_base_url", "public_url")
@@ -54,6 +78,54 @@ class Settings(BaseSettings):
         if self.port == self.simulator_port:
             raise ValueError("PORT and SIMULATOR_PORT must differ")
         return self
+
+    @field_validator("secret_key")
+    @classmethod
+    def _keys_are_long(cls, value: SecretStr) -> SecretStr:
+        if any(len(key) < KEY_CHARACTERS for key in _keys(value)):
+            raise ValueError(
+                f"each key must have at least {KEY_CHARACTERS} characters; make one with: openssl rand -hex 32"
+            )
+        return value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _is_safe(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+            raise ValueError("must begin with https://")
+        return value
+
+    @model_validator(mode="after")
+    def _sign_in_is_whole(self) -> Settings:
+        for prefix, others in SIGN_IN.items():
+            names = [f"{prefix}_{name}" for name in (*others, "client_id", "client_secret")]
+            missing = [name.upper() for name in names if not _plain(getattr(self, name))]
+            if 0 < len(missing) < len(names):
+                raise ValueError(f"{missing[0]}: is not set, and single sign-on needs it beside {names[-2].upper()}")
+        if self.identity_providers and not self.secret_keys:
+            raise ValueError("SECRET_KEY: is not set, and single sign-on needs it; make one with: openssl rand -hex 32")
+        return self
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """Close and open what is secret; the first closes."""
+        return _keys(self.secret_key)
+
+    @property
+    def identity_providers(self) -> tuple[IdentityProvider, ...]:
+        """Those that are set up, in the order of their buttons."""
+        microsoft = MICROSOFT.format(tenant=self.microsoft_tenant.lower())
+        every = (
+            IdentityProvider("google", "Google", GOOGLE, self.google_client_id, _plain(self.google_client_secret)),
+            IdentityProvider(
+                "microsoft", "Microsoft", microsoft, self.microsoft_client_id, _plain(self.microsoft_client_secret)
+            ),
+            IdentityProvider(
+                "oidc", self.oidc_name, self.oidc_issuer, self.oidc_client_id, _plain(self.oidc_client_secret)
+            ),
+        )
+        return tuple(provider for provider in every if provider.client_id)
 
     @property
     def database(self) -> str:
@@ -95,6 +167,18 @@ class Settings(BaseSettings):
     def carrier_is_loopback(self) -> bool:
         """True only for a simulator on this machine; no base URL means Twilio itself."""
         return (urlsplit(self.twilio_base_url).hostname or "") in LOOPBACK
+
+
+SIGN_IN = {"google": (), "microsoft": ("tenant",), "oidc": ("issuer",)}
+"""What a provider needs beside an id and a secret for us."""
+
+
+def _plain(value: str | SecretStr) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def _keys(value: SecretStr) -> tuple[str, ...]:
+    return tuple(key.strip() for key in value.get_secret_value().split(",") if key.strip())
 
 
 class BadSettings(Exception):

@@ -19,17 +19,21 @@ from tp_inbox.services.assignments import Assignments
 from tp_inbox.services.delivering import Delivering
 from tp_inbox.services.finding import Finding
 from tp_inbox.services.groups import Groups
+from tp_inbox.services.identities import Identities
 from tp_inbox.services.inboxes import Inboxes
 from tp_inbox.services.numbers import Numbers
 from tp_inbox.services.oversight import Oversight
 from tp_inbox.services.ports import SmsGateway
 from tp_inbox.services.receiving import Receiving
+from tp_inbox.services.roles import Roles
 from tp_inbox.services.schools import Schools
+from tp_inbox.services.second_step import SecondSteps
 from tp_inbox.services.sending import Sending
 from tp_inbox.services.sessions import Sessions
 from tp_inbox.services.staff import StaffAccounts
 from tp_inbox.services.staff_directory import StaffDirectory
 from tp_inbox.services.threads import Threads
+from tp_inbox.services.vault import Purpose, Vault
 from tp_inbox.settings import BadSettings, Settings
 from tp_inbox.storage import locks, migrate as migrations
 from tp_inbox.storage.database import Database
@@ -77,6 +81,7 @@ class Wired:
             demonstration = await session.scalar(select(col(District.demonstration)))
         if demonstration and not self.settings.carrier_is_loopback:
             raise BadSettings(NOT_LOOPBACK)
+        await self.services.second_steps.renew_secrets()
 
     async def close(self) -> None:
         await self.gateway.aclose()
@@ -101,13 +106,18 @@ def wire(settings: Settings, gateway: SmsGateway | None = None) -> Wired:
 def build_services(db: Database, settings: Settings) -> registry.Services:
     idle = timedelta(seconds=settings.session_idle_seconds)
     absolute = timedelta(seconds=settings.session_absolute_seconds)
+    sessions = Sessions(db, idle, absolute)
+    secrets, tickets = (Vault(settings.secret_keys, purpose) for purpose in (Purpose.SECOND_STEP, Purpose.SET_UP))
     return registry.Services(
-        sessions=Sessions(db, idle, absolute),
+        sessions=sessions,
+        second_steps=SecondSteps(db, sessions, secrets, tickets),
+        identities=Identities(db, sessions),
         inboxes=Inboxes(db),
         threads=Threads(db),
         sending=Sending(db, settings.personal_number_cap),
         finding=Finding(db),
         staff=StaffAccounts(db),
+        roles=Roles(db),
         schools=Schools(db),
         groups=Groups(db),
         staff_directory=StaffDirectory(db),

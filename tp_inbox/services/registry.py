@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from tp_inbox.services.assignments import Assignments
 from tp_inbox.services.finding import Finding
 from tp_inbox.services.groups import Groups
+from tp_inbox.services.identities import Identities
 from tp_inbox.services.inboxes import Inboxes
 from tp_inbox.services.oversight import Oversight
+from tp_inbox.services.roles import Roles
 from tp_inbox.services.schools import Schools
+from tp_inbox.services.second_step import SecondSteps
 from tp_inbox.services.sending import Sending
 from tp_inbox.services.sessions import Sessions
 from tp_inbox.services.staff import StaffAccounts
@@ -23,11 +26,14 @@ from tp_inbox.services.threads import Threads
 @dataclass(frozen=True, slots=True)
 class Services:
     sessions: Sessions
+    second_steps: SecondSteps
+    identities: Identities
     inboxes: Inboxes
     threads: Threads
     sending: Sending
     finding: Finding
     staff: StaffAccounts
+    roles: Roles
     assignments: Assignments
     oversight: Oversight
     staff_directory: StaffDirectory

@@ -1,0 +1,110 @@
+"""Signing in through an OpenID provider that vouches for a person. It lets in only people who are here already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from tp_inbox.domain.access import Actor
+from tp_inbox.domain.auditing import AuditKind
+from tp_inbox.domain.errors import Invalid
+from tp_inbox.services import audit
+from tp_inbox.services.actors import actors_of
+from tp_inbox.services.sessions import NewSession, Sessions
+from tp_inbox.storage.base import utc_now
+from tp_inbox.storage.database import Database
+from tp_inbox.storage.tables import AccountLink, ExternalIdentity, Staff
+from tp_inbox.storage.tables.staff import LinkPurpose
+
+
+@dataclass(frozen=True, slots=True)
+class VouchedFor:
+    """What a provider has said, and proved. ``issuer`` and ``subject`` name the person there, and never change."""
+
+    issuer: str
+    subject: str
+    email: str
+    """Empty unless the provider knows that it is this person's."""
+    second_step_done: bool
+    """Whether the provider has asked for a second step itself."""
+
+
+class NoAccount(Invalid):
+    def __init__(self) -> None:
+        super().__init__("There is no account for this e-mail address here. Ask your admin to invite you.")
+
+
+class NoAddress(Invalid):
+    def __init__(self) -> None:
+        super().__init__("Your e-mail address is not confirmed there. Ask your admin for help.")
+
+
+class NotActive(Invalid):
+    def __init__(self) -> None:
+        super().__init__("This account has been deactivated. Ask your admin for help.")
+
+
+class Identities:
+    def __init__(self, db: Database, signing_in: Sessions) -> None:
+        self._db = db
+        self._sessions = signing_in
+
+    async def sign_in(self, vouched: VouchedFor, address: str, browser: str) -> NewSession:
+        """Who has signed in this way before is known by it, whatever their address is by now; anybody else by a
+        confirmed address. Raises NoAccount, NoAddress or NotActive, and then nothing is kept.
+        """
+        async with self._db.transaction() as session:
+            known = await _known(session, vouched)
+            person = await _active(session, known or await _of_address(session, vouched))
+            if known is None:
+                await _link(session, person, vouched)
+            await _accept_invitation(session, person)
+            done = vouched.second_step_done
+            return await self._sessions.begin(session, person.staff_id, address, browser, second_step_done=done)
+
+
+async def _known(session: AsyncSession, vouched: VouchedFor) -> int | None:
+    same = (col(ExternalIdentity.issuer) == vouched.issuer, col(ExternalIdentity.subject) == vouched.subject)
+    return await session.scalar(select(col(ExternalIdentity.staff_id)).where(*same))
+
+
+async def _of_address(session: AsyncSession, vouched: VouchedFor) -> int:
+    if not vouched.email:
+        raise NoAddress
+    found = await session.scalar(select(col(Staff.id)).where(col(Staff.email) == vouched.email.strip().lower()))
+    if found is None:
+        raise NoAccount
+    return found
+
+
+async def _active(session: AsyncSession, staff_id: int) -> Actor:
+    """Nobody deactivates them meanwhile, and no second sign-in links them at the same time."""
+    await session.execute(select(col(Staff.id)).where(col(Staff.id) == staff_id).with_for_update(key_share=True))
+    person = (await actors_of(session, [staff_id]))[staff_id]
+    if not person.active:
+        raise NotActive
+    return person
+
+
+async def _link(session: AsyncSession, person: Actor, vouched: VouchedFor) -> None:
+    """From now on for good: an identity never moves to another person."""
+    if await _known(session, vouched) is not None:
+        return
+    session.add(ExternalIdentity(staff_id=person.staff_id, issuer=vouched.issuer, subject=vouched.subject))
+    facts, names = {"issuer": vouched.issuer}, {"subject": vouched.subject}
+    await audit.record(session, AuditKind.IDENTITY_LINKED, person, subject=person.staff_id, facts=facts, names=names)
+
+
+async def _accept_invitation(session: AsyncSession, person: Actor) -> None:
+    waiting = (
+        col(AccountLink.staff_id) == person.staff_id,
+        col(AccountLink.purpose) == LinkPurpose.INVITATION,
+        col(AccountLink.used_at).is_(None),
+        col(AccountLink.ended_at).is_(None),
+    )
+    accepted = update(AccountLink).where(*waiting).values(ended_at=utc_now()).returning(col(AccountLink.id))
+    if list(await session.scalars(accepted)):
+        await audit.record(session, AuditKind.INVITATION_ACCEPTED, person, subject=person.staff_id)
