@@ -6,7 +6,7 @@ import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
 from sqlalchemy import select, text
@@ -28,6 +28,7 @@ from tp_inbox.services.receiving import Receiving
 from tp_inbox.services.roles import Roles
 from tp_inbox.services.schools import Schools
 from tp_inbox.services.second_step import SecondSteps
+from tp_inbox.services.sealing import Report, Sealing
 from tp_inbox.services.sending import Sending
 from tp_inbox.services.sessions import Sessions
 from tp_inbox.services.staff import StaffAccounts
@@ -135,6 +136,7 @@ async def run_worker(settings: Settings) -> None:
         wired.receiving,
         wired.numbers,
         wired.services.sessions,
+        Sealing(wired.db),
         partial(locks.held, wired.db),
         settings.poll_seconds,
     )
@@ -187,6 +189,27 @@ async def require_demonstration(settings: Settings) -> None:
                 return
             if await session.scalar(select(col(District.id)).where(~col(District.demonstration)).limit(1)):
                 raise BadSettings(REAL_DISTRICT)
+    finally:
+        await db.close()
+
+
+async def verify_audit_log(settings: Settings, head: str) -> Report:
+    """``tp-inbox audit verify``."""
+    db = Database(settings.database)
+    try:
+        return await Sealing(db).verify(head)
+    finally:
+        await db.close()
+
+
+async def run_audit_command(settings: Settings, before: date | None = None) -> str:
+    """``tp-inbox audit seal`` and, with a day, ``forget-names``: does it, and says in a sentence what was done."""
+    db = Database(settings.database)
+    try:
+        if before is None:
+            return f"{await Sealing(db).seal():,} entries were sealed."
+        moment = datetime.combine(before, time.min, UTC)
+        return f"{await Sealing(db).remove_names(moment):,} entries from before {before} have no names any more."
     finally:
         await db.close()
 

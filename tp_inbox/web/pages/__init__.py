@@ -9,9 +9,11 @@ from tp_inbox.web.pages.messages import messages
 from tp_inbox.web.pages.not_found import not_found
 from tp_inbox.web.pages.settings import settings
 from tp_inbox.web.pages.sign_in import sign_in
+from tp_inbox.web.pages.staff import person, staff
 from tp_inbox.web.states.messages_page import MessagesPage
 from tp_inbox.web.states.settings_page import SettingsPage
 from tp_inbox.web.states.shell import ShellState
+from tp_inbox.web.states.staff_pages import PersonPage, StaffListPage
 
 FORGET_ON_BACK = "window.addEventListener('pageshow',e=>{if(e.persisted)location.reload()})"
 """A page that the browser kept whole in memory is loaded again, so that Back shows nothing after sign-out."""
@@ -42,6 +44,8 @@ def add_to(app: rx.App) -> None:
     app.add_page(not_found, route="404", title=f"Not found – {PRODUCT}")
     app.add_page(settings, route="/settings", title=f"Settings – {PRODUCT}", on_load=SettingsPage.open)
     app.add_page(home, route="/admin", title=f"Admin – {PRODUCT}", on_load=ShellState.go_to_admin)
+    app.add_page(staff, route="/admin/staff", title=f"Staff – {PRODUCT}", on_load=StaffListPage.open)
+    app.add_page(person, route="/admin/staff/[[...splat]]", title=f"Staff – {PRODUCT}", on_load=PersonPage.open)
 
 
 def home() -> rx.Component:

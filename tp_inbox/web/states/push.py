@@ -16,11 +16,12 @@ from tp_inbox.web.states.messages_page import MessagesPage
 from tp_inbox.web.states.new_message import NewMessageState
 from tp_inbox.web.states.settings_page import SettingsPage
 from tp_inbox.web.states.shell import ShellState
+from tp_inbox.web.states.staff_pages import PersonPage, StaffListPage
 from tp_inbox.web.states.thread import NO_ACCESS, ThreadState
 
 ACCESS_CHANGED = "What you may see or do here has just been changed."
-PAGES = {"messages": MessagesPage, "settings": SettingsPage}
-"""By the beginning of the address, the page that loads again when it has to."""
+PAGES = {"messages": MessagesPage, "settings": SettingsPage, "admin/staff": StaffListPage, "admin/staff/*": PersonPage}
+"""By the beginning of the address, the page that loads again when it has to; * stands for any third part."""
 
 
 class PushState(rx.State):
@@ -86,9 +87,11 @@ class PushState(rx.State):
 
 
 def _page_at(path: str) -> type | None:
-    """A section of Admin has two parts in its address, every other page has one."""
+    """A section of Admin has two parts in its address, a page below it three, every other page one."""
     parts = [part for part in path.split("/") if part]
-    return PAGES.get("/".join(parts[:2])) or PAGES.get("/".join(parts[:1]))
+    third = ["/".join(parts[:3]), "/".join([*parts[:2], "*"])] if len(parts) > 2 else []
+    names = [*third, "/".join(parts[:2]), parts[0] if parts else ""]
+    return next((PAGES[name] for name in names if name in PAGES), None)
 
 
 def _is_about(changed: Changed, thread: ThreadState) -> bool:
