@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, delete, exists, select
@@ -17,6 +18,7 @@ from tp_inbox.domain.errors import Invalid, NotAllowed
 from tp_inbox.domain.languages import language
 from tp_inbox.domain.phone import display_phone
 from tp_inbox.services import actors, people
+from tp_inbox.services.oversight import newest_reading
 from tp_inbox.services.sending import refusal_now
 from tp_inbox.services.views import DraftView, SenderChoice, ThreadHead
 from tp_inbox.storage.base import utc_now
@@ -43,7 +45,9 @@ class Threads:
             names = await _school_names(session, schools | ({inbox.school_id} if inbox.school_id else set()))
             refusal = await refusal_now(session, actor, thread, inbox)
             senders = await _choices(session, actor, phone.id, inbox)
-        return _head(thread, inbox, phone, reached, schools, names, refusal.sentence if refusal else "", senders)
+            read_by, times_read = await newest_reading(session, actor, thread_id)
+        head = _head(thread, inbox, phone, reached, schools, names, refusal.sentence if refusal else "", senders)
+        return replace(head, read_by=read_by, times_read=times_read)
 
     async def open(self, actor: Actor, phone_id: int, inbox_id: int | None = None) -> tuple[int, str]:
         """The thread with that family from that inbox, or from the first one allowed: its id and its tab."""
