@@ -7,7 +7,8 @@ from reflex_components_core.core.banner import has_connection_errors
 
 from tp_inbox.services.views import MessageRow, SenderChoice, StatusView
 from tp_inbox.web.components.basics import avatar, empty, icon, link, on_its_way
-from tp_inbox.web.components.scripted import Address, Bubble, Composer, DayLine, Timeline
+from tp_inbox.web.components.bubbles import message, status_line
+from tp_inbox.web.components.scripted import Address, Composer, Timeline
 from tp_inbox.web.states.composer import ComposerState
 from tp_inbox.web.states.shell import ShellState
 from tp_inbox.web.states.thread import ThreadState
@@ -100,31 +101,7 @@ def _timeline() -> rx.Component:
 
 
 def _message(row: rx.Var[MessageRow]) -> rx.Component:
-    side = rx.cond(row.outbound, "message out", "message in")
-    mine = row.outbound & (row.author_id == ShellState.staff_id)
-    return rx.fragment(
-        DayLine.create(at=row.at, before=row.before),
-        rx.el.article(
-            rx.cond(row.outbound & ~row.joined & (NAMED | ~mine), rx.el.div(_author(row), class_name="author")),
-            Bubble.create(rx.cond(row.media > 0, _picture(row)), text=row.text, sent_as=row.sent_as, at=row.at),
-            rx.cond(row.outbound, _status(row)),
-            class_name=side + rx.cond(row.joined, " joined", ""),
-            custom_attrs={"data-id": row.id, "data-at": row.at, "data-mine": mine},
-        ),
-        key=row.id.to_string(),
-    )
-
-
-def _author(row: rx.Var[MessageRow]) -> rx.Component:
-    return rx.cond(row.author_id == ShellState.staff_id, "You", row.author)
-
-
-def _picture(row: rx.Var[MessageRow]) -> rx.Component:
-    return rx.el.span(
-        icon("image", 18),
-        rx.cond(row.media > 1, row.media.to_string() + " pictures", "A picture"),
-        class_name="picture",
-    )
+    return message(row, NAMED, _status(row))
 
 
 def _status(row: rx.Var[MessageRow]) -> rx.Component:
@@ -135,34 +112,9 @@ def _status(row: rx.Var[MessageRow]) -> rx.Component:
 
 
 def _status_line(row: rx.Var[MessageRow], now: rx.Var[StatusView] | rx.Var[MessageRow]) -> rx.Component:
-    return rx.fragment(
-        rx.match(
-            now.state,
-            ("failed", "undelivered", "canceled", _failed(row, now)),
-            ("delivered", "read", rx.cond(row.id == ThreadState.last_out_id, _said("Delivered", "check-check"))),
-            ("sent", _said("Sent", "check")),
-            ("queued", _said("Queued", "clock")),
-            _said("Sending", "clock"),
-        )
-    )
-
-
-def _said(words: str, icon_name: str) -> rx.Component:
-    return rx.el.div(icon(icon_name, 13), words, class_name="status")
-
-
-def _failed(row: rx.Var[MessageRow], now: rx.Var[StatusView] | rx.Var[MessageRow]) -> rx.Component:
     again = rx.el.button("Try again", type="button", class_name="button small", on_click=ComposerState.retry(row.id))
-    return rx.el.div(
-        rx.el.div(
-            icon("circle-alert", 15),
-            rx.el.span(rx.el.strong("Not delivered. "), now.reason),
-            class_name="failed-reason",
-        ),
-        rx.cond(now.advice != "", rx.el.div(now.advice, class_name="failed-advice")),
-        rx.cond(now.may_retry & (row.author_id == ShellState.staff_id) & (HEAD.closed == ""), again),
-        class_name="status failed",
-    )
+    may_retry = now.may_retry & (row.author_id == ShellState.staff_id) & (HEAD.closed == "")
+    return status_line(row, now, ThreadState.last_out_id, rx.cond(may_retry, again))
 
 
 def _composer() -> rx.Component:

@@ -1,0 +1,77 @@
+"""A bubble of a conversation, with its author and what became of it; in one's own thread and in oversight the same."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from tp_inbox.services.views import MessageRow, StatusView
+from tp_inbox.web.components.basics import icon
+from tp_inbox.web.components.scripted import Bubble, DayLine
+from tp_inbox.web.states.shell import ShellState
+
+
+def message(row: rx.Var[MessageRow], named: rx.Var[bool] | bool, status: rx.Component) -> rx.Component:
+    """``named``: several people write here, so that each group of bubbles says who. ``status``: under a text of ours."""
+    side = rx.cond(row.outbound, "message out", "message in")
+    mine = row.outbound & (row.author_id == ShellState.staff_id)
+    return rx.fragment(
+        DayLine.create(at=row.at, before=row.before),
+        rx.el.article(
+            rx.cond(row.outbound & ~row.joined & (named | ~mine), rx.el.div(_author(row), class_name="author")),
+            Bubble.create(rx.cond(row.media > 0, _picture(row)), text=row.text, sent_as=row.sent_as, at=row.at),
+            rx.cond(row.outbound, status),
+            class_name=side + rx.cond(row.joined, " joined", ""),
+            custom_attrs={"data-id": row.id, "data-at": row.at, "data-mine": mine},
+        ),
+        key=row.id.to_string(),
+    )
+
+
+def status_line(
+    row: rx.Var[MessageRow],
+    now: rx.Var[StatusView] | rx.Var[MessageRow],
+    last_out: rx.Var[int],
+    again: rx.Component | None = None,
+) -> rx.Component:
+    """``now``: what became of it. ``last_out``: the newest text of ours, the only one that says "Delivered".
+    ``again``: under a text that failed.
+    """
+    return rx.fragment(
+        rx.match(
+            now.state,
+            ("failed", "undelivered", "canceled", _failed(now, again or rx.fragment())),
+            ("delivered", "read", rx.cond(row.id == last_out, _said("Delivered", "check-check"))),
+            ("sent", _said("Sent", "check")),
+            ("queued", _said("Queued", "clock")),
+            _said("Sending", "clock"),
+        )
+    )
+
+
+def _author(row: rx.Var[MessageRow]) -> rx.Component:
+    return rx.cond(row.author_id == ShellState.staff_id, "You", row.author)
+
+
+def _picture(row: rx.Var[MessageRow]) -> rx.Component:
+    return rx.el.span(
+        icon("image", 18),
+        rx.cond(row.media > 1, row.media.to_string() + " pictures", "A picture"),
+        class_name="picture",
+    )
+
+
+def _said(words: str, icon_name: str) -> rx.Component:
+    return rx.el.div(icon(icon_name, 13), words, class_name="status")
+
+
+def _failed(now: rx.Var[StatusView] | rx.Var[MessageRow], again: rx.Component) -> rx.Component:
+    return rx.el.div(
+        rx.el.div(
+            icon("circle-alert", 15),
+            rx.el.span(rx.el.strong("Not delivered. "), now.reason),
+            class_name="failed-reason",
+        ),
+        rx.cond(now.advice != "", rx.el.div(now.advice, class_name="failed-advice")),
+        again,
+        class_name="status failed",
+    )
