@@ -28,6 +28,7 @@ from tp_inbox.web.gate import Gate, show_out
 from tp_inbox.web.headers import with_headers
 from tp_inbox.web.routes import health, sign_in
 from tp_inbox.web.routes.front_door import front_door
+from tp_inbox.web.routes.origin import with_origin
 from tp_inbox.web.states.push import PushState
 from tp_inbox.web.states.thread import ThreadState
 
@@ -155,6 +156,7 @@ app = rx.App(
     api_transformer=[
         _routes(),
         front_door,
+        with_origin(settings().proxy_hops),
         with_headers(sockets(settings()), behind_tls=settings().behind_tls),
     ],
 )

@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from tp_inbox.domain.access import Actor
-from tp_inbox.domain.auditing import AuditKind, names_digest
+from tp_inbox.domain.auditing import AuditKind, canonical, names_digest
 from tp_inbox.storage.queries.places import schools_of_staff
-from tp_inbox.storage.tables import AuditEntry
+from tp_inbox.storage.tables import AuditEntry, Staff
 
 ON_THE_SERVER = "the server"
 origin: ContextVar[str] = ContextVar("origin", default=ON_THE_SERVER)
@@ -52,10 +54,18 @@ async def record(
     """
     if schools is None:
         schools = (await schools_of_staff(session, [subject])).get(subject, frozenset()) if subject else ()
-    made = entry(kind, actor, subject=subject, schools=schools, facts=facts, before=before, after=after, names=names)
+    named = await _name_of(session, subject) | dict(names or {})
+    made = entry(kind, actor, subject=subject, schools=schools, facts=facts, before=before, after=after, names=named)
     session.add(made)
     await session.flush()
     return made
+
+
+async def record_own(session: AsyncSession, kind: AuditKind, staff_id: int, **facts: Any) -> AuditEntry:
+    """What a person did to their own account while nobody was signed in yet, or any more."""
+    person = await session.get_one(Staff, staff_id)
+    actor = Actor(person.id, person.name, person.active)
+    return await record(session, kind, actor, subject=staff_id, facts=facts)
 
 
 def entry(
@@ -69,7 +79,7 @@ def entry(
     after: Mapping[str, Any] | None = None,
     names: Mapping[str, str] | None = None,
 ) -> AuditEntry:
-    """What ``record`` writes, for thousands that are added to the session at once."""
+    """What ``record`` writes, for thousands that are added to the session at once; it looks nothing up."""
     kept = dict(names or {}) | ({"actor": actor.name} if actor else {}) | {"salt": secrets.token_hex(8)}
     return AuditEntry(
         kind=kind,
@@ -77,9 +87,23 @@ def entry(
         subject_id=subject,
         schools=sorted(schools),
         address=origin.get(),
-        facts=dict(facts or {}),
-        before=dict(before or {}),
-        after=dict(after or {}),
+        facts=_lasting(facts),
+        before=_lasting(before),
+        after=_lasting(after),
         names=kept,
         names_digest=names_digest(kept),
     )
+
+
+async def _name_of(session: AsyncSession, subject: int | None) -> dict[str, str]:
+    if subject is None:
+        return {}
+    name = await session.scalar(select(col(Staff.name)).where(col(Staff.id) == subject))
+    return {"subject": name} if name else {}
+
+
+def _lasting(content: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Refused now rather than when it is sealed, because nobody could mend it then."""
+    kept = dict(content or {})
+    canonical(kept)
+    return kept

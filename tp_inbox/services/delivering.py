@@ -31,6 +31,7 @@ from tp_inbox.domain.delivery import (
 )
 from tp_inbox.domain.errors import Unavailable
 from tp_inbox.services import consent
+from tp_inbox.services.numbers import record_change
 from tp_inbox.services.ports import (
     Accepted,
     Ambiguous,
@@ -233,10 +234,14 @@ def _inbound(text: CarrierText) -> InboundText:
 
 
 def _due() -> Select[Message, int]:
-    """With the family phone: queued, due, from a number that is bought; in one thread one text after the other."""
+    """With the family phone: queued, due, from a number that is bought; in one thread one text after the other.
+
+    A number in quarantine sends automatic replies; what its owner had queued is taken up to be held back.
+    """
     earlier = aliased(Message)
     before_it = exists().where(
         col(earlier.thread_id) == col(Message.thread_id),
+        col(earlier.number_id) == col(Message.number_id),
         col(earlier.id) < col(Message.id),
         col(earlier.state).in_([DeliveryState.QUEUED, DeliveryState.SUBMITTING, DeliveryState.UNKNOWN]),
     )
@@ -248,7 +253,7 @@ def _due() -> Select[Message, int]:
             col(Message.state) == DeliveryState.QUEUED,
             col(Message.next_attempt_at) <= utc_now(),
             col(Message.sender).is_not(None),
-            col(Number.state) == NumberState.ACTIVE,
+            col(Number.state).in_([NumberState.ACTIVE, NumberState.QUARANTINED]),
             ~before_it,
         )
         .order_by(col(Message.next_attempt_at), col(Message.id))
@@ -264,11 +269,32 @@ async def _is_open(session: AsyncSession, message: Message, phone_id: int) -> bo
         reason = FailureReason.OPTED_OUT
     elif message.created_at < utc_now() - TOO_OLD:
         reason = FailureReason.EXPIRED
-    elif not await session.scalar(select(col(Staff.active)).where(col(Staff.id) == message.author_id)):
+    elif not await _still_stands(session, message):
         reason = FailureReason.CANCELED
     if reason:
         await _advance(session, message, Delivery(DeliveryState.FAILED, reason))
     return reason is None
+
+
+async def _still_stands(session: AsyncSession, message: Message) -> bool:
+    """Whether its author is still here; an automatic reply, whether the owner of its number is still away."""
+    if message.author_id is not None:
+        return bool(await session.scalar(select(col(Staff.active)).where(col(Staff.id) == message.author_id)))
+    number = await session.get_one(Number, message.number_id)
+    return number.state is NumberState.QUARANTINED
+
+
+async def hold_back(session: AsyncSession, staff_id: int) -> int:
+    """What this person has queued and nobody hands over at this moment fails, with the reason; how many texts."""
+    waiting = (
+        select(Message)
+        .where(col(Message.author_id) == staff_id, col(Message.state) == DeliveryState.QUEUED)
+        .with_for_update(skip_locked=True)
+    )
+    held = (await session.scalars(waiting)).all()
+    for message in held:
+        await _advance(session, message, Delivery(DeliveryState.FAILED, FailureReason.CANCELED))
+    return len(held)
 
 
 def _claimed(message: Message) -> OutgoingText:
@@ -423,6 +449,7 @@ async def _draw_conclusions(session: AsyncSession, message: Message) -> None:
     arrived = exists().where(
         col(Message.thread_id) == col(Thread.id),
         col(Message.direction) == Direction.OUT,
+        col(Message.author_id).is_not(None),
         col(Message.state).not_in(NOT_ARRIVED),
     )
     nobody_was_introduced = update(Thread).where(col(Thread.id) == message.thread_id, ~arrived)
@@ -435,6 +462,7 @@ async def _stop_sender(session: AsyncSession, message: Message) -> None:
         number.state = NumberState.STOPPED
         number.problem = explain(message.reason).sentence
         log.error("delivering: number %s is stopped (code %s)", number.id, message.code)
+        await record_change(session, number, "stopped", problem=number.problem)
         await announce(session, Change(ChangeKind.CONSENT, message.inbox_id))
 
 

@@ -68,6 +68,14 @@ class Report:
     def holds(self) -> bool:
         return not self.problems
 
+    def __str__(self) -> str:
+        kept = f"The newest digest, to keep elsewhere: {self.head}" if self.head else "Nothing is sealed yet."
+        counted = f"{self.entries:,} entries, {self.sealed:,} of them under {self.seals:,} seals"
+        nameless = f"; {self.nameless:,} without names, which retention removed" if self.nameless else ""
+        more = [f"And {self.more_problems:,} more problems."] if self.more_problems else []
+        outcome = ["The audit log is as it was written."] if self.holds else ["The audit log is NOT as it was written:"]
+        return "\n".join([*outcome, *self.problems, *more, f"{counted}{nameless}.", kept])
+
     def add(self, problem: str) -> None:
         """Keeps the first hundred in words and counts the rest."""
         if len(self.problems) < MOST_PROBLEMS:

@@ -15,8 +15,10 @@ from sqlmodel import col
 
 from tp_inbox.domain.access import Actor
 from tp_inbox.domain.auditing import AuditKind
-from tp_inbox.domain.errors import Invalid, SignedOut
+from tp_inbox.domain.browsers import in_words
+from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound, SignedOut
 from tp_inbox.services import actors, audit, passwords
+from tp_inbox.services.staff_directory import require_managed
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
@@ -53,6 +55,17 @@ class SignedIn:
     actor: Actor
     address: str = ""
     """From where the session was opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """A living session: the browser in words, the address it was opened from, and ISO times."""
+
+    id: int
+    browser: str
+    address: str
+    used: str
+    began: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +204,39 @@ class Sessions:
                 facts = {"everywhere": True, "sessions": len(ended)}
                 await audit.record_own(session, AuditKind.SIGNED_OUT, actor.staff_id, **facts)
 
+    async def of_person(self, actor: Actor, staff_id: int) -> list[SessionView]:
+        """The living sessions of oneself, or of somebody whose account one manages; the last used first."""
+        used_since = utc_now() - self._idle
+        living = (
+            col(Session.ended_at).is_(None),
+            col(Session.expires_at) > utc_now(),
+            col(Session.used_at) > used_since,
+        )
+        theirs = (col(Session.staff_id) == staff_id, col(Session.stage) == SessionStage.COMPLETE)
+        newest = select(Session).where(*theirs, *living).order_by(col(Session.used_at).desc(), col(Session.id).desc())
+        async with self._db.reading() as session:
+            await _require_ones_own_or_managed(session, actor, staff_id)
+            return [_view(row) for row in await session.scalars(newest)]
+
+    async def end_session(self, actor: Actor, session_id: int) -> None:
+        """Signs one browser out. Raises NotFound for a session that the actor has nothing to say about."""
+        async with self._db.transaction() as session:
+            actor = await actors.as_of_now(session, actor)
+            staff_id = await session.scalar(select(col(Session.staff_id)).where(col(Session.id) == session_id))
+            try:
+                await _require_ones_own_or_managed(session, actor, staff_id or 0)
+            except NotAllowed:
+                raise NotFound from None
+            await _end_and_tell(session, actor, staff_id or 0, col(Session.id) == session_id)
+
+    async def end_all_of_person(self, actor: Actor, staff_id: int, but: int = 0) -> None:
+        """Signs a person out everywhere, but for the one session that is named."""
+        async with self._db.transaction() as session:
+            actor = await actors.as_of_now(session, actor)
+            await _require_ones_own_or_managed(session, actor, staff_id)
+            theirs = and_(col(Session.staff_id) == staff_id, col(Session.id) != but)
+            await _end_and_tell(session, actor, staff_id, theirs)
+
     async def forget_old_failures(self) -> None:
         async with self._db.transaction() as session:
             await session.execute(delete(SignInFailure).where(col(SignInFailure.at) < utc_now() - timedelta(days=1)))
@@ -275,6 +321,21 @@ async def _end(session: AsyncSession, which: ColumnElement[bool]) -> list[int]:
     for staff_id in {row.staff_id for row in rows}:
         await announce(session, Change(ChangeKind.SESSION, staff=staff_id))
     return [row.staff_id for row in rows if row.stage is SessionStage.COMPLETE]
+
+
+async def _require_ones_own_or_managed(session: AsyncSession, actor: Actor, staff_id: int) -> None:
+    if staff_id != actor.staff_id:
+        await require_managed(session, actor, staff_id)
+
+
+async def _end_and_tell(session: AsyncSession, actor: Actor, staff_id: int, which: ColumnElement[bool]) -> None:
+    if ended := await _end(session, which):
+        facts = {"sessions": len(ended)}
+        await audit.record(session, AuditKind.SESSION_ENDED, actor, subject=staff_id, facts=facts)
+
+
+def _view(row: Session) -> SessionView:
+    return SessionView(row.id, in_words(row.browser), row.address, row.used_at.isoformat(), row.created_at.isoformat())
 
 
 async def _record_failure(db: Database, email: str, *, too_many: bool) -> None:
