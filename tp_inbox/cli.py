@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import runpy
 import shlex
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
+from dataclasses import asdict
+from datetime import date
 from typing import Any
 
 from tp_inbox.settings import BadSettings, Settings, settings
@@ -68,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     seed.add_argument("--demo", action="store_true", required=True, help="with the demonstration district")
     seed.set_defaults(run=_seed)
     _add_staff(commands.add_parser("staff", help="accounts of the people who work here"))
+    _add_audit(commands.add_parser("audit", help="the audit log: prove it, seal it, take old names out of it"))
     bench = commands.add_parser("bench", help="measure, and write bench/report.json", add_help=False)
     bench.set_defaults(run=_bench)
     return parser
@@ -87,6 +91,19 @@ def _add_staff(parser: argparse.ArgumentParser) -> None:
     ):
         actions.add_parser(action, help=what).add_argument("email")
     parser.set_defaults(run=_staff)
+
+
+def _add_audit(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="verify | seal | forget-names")
+    verify = actions.add_parser("verify", help="compute every seal again; 1 when something is not as it was")
+    verify.add_argument("--head", default="", metavar="DIGEST", help="a digest that an earlier run has printed")
+    verify.add_argument("--json", action="store_true", help="for a program to read")
+    verify.set_defaults(run=_verify_audit_log)
+    seal = actions.add_parser("seal", help="seal what waits, without waiting for the worker")
+    seal.set_defaults(run=_change_audit_log, before=None)
+    forget = actions.add_parser("forget-names", help="remove the names from old entries; the seals still hold")
+    forget.add_argument("--before", type=date.fromisoformat, required=True, metavar="DATE", help="YYYY-MM-DD")
+    forget.set_defaults(run=_change_audit_log)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -189,6 +206,20 @@ def _staff(options: argparse.Namespace) -> None:
     about = ("email", "name", "title", "role", "school")
     told = {name: getattr(options, name) for name in about if hasattr(options, name)}
     print(asyncio.run(wiring.run_staff_command(_settings_beside_a_demonstration(), options.action, **told)))
+
+
+def _verify_audit_log(options: argparse.Namespace) -> int:
+    from tp_inbox import wiring
+
+    report = asyncio.run(wiring.verify_audit_log(_settings_beside_a_demonstration(), options.head))
+    print(json.dumps(asdict(report) | {"holds": report.holds}, indent=2) if options.json else report)
+    return 0 if report.holds else FAILED
+
+
+def _change_audit_log(options: argparse.Namespace) -> None:
+    from tp_inbox import wiring
+
+    print(asyncio.run(wiring.run_audit_command(_settings_beside_a_demonstration(), options.before)))
 
 
 def _bench(options: argparse.Namespace) -> None:

@@ -27,8 +27,8 @@ from tp_inbox.services.ports import SmsGateway
 from tp_inbox.services.receiving import Receiving
 from tp_inbox.services.roles import Roles
 from tp_inbox.services.schools import Schools
-from tp_inbox.services.second_step import SecondSteps
 from tp_inbox.services.sealing import Report, Sealing
+from tp_inbox.services.second_step import SecondSteps
 from tp_inbox.services.sending import Sending
 from tp_inbox.services.sessions import Sessions
 from tp_inbox.services.staff import StaffAccounts

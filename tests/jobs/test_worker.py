@@ -19,6 +19,7 @@ from tp_inbox.jobs import worker as module
 from tp_inbox.jobs.worker import Worker
 from tp_inbox.services import receiving
 from tp_inbox.services.delivering import Delivering
+from tp_inbox.services.sealing import Sealing
 from tp_inbox.settings import BadSettings, Settings
 from tp_inbox.storage import locks
 from tp_inbox.storage.feed import Feed
@@ -28,7 +29,8 @@ from tp_inbox.storage.tables import District, InboundRequest
 def worker_of(town: Town, poll_seconds: int = 3600) -> Worker:
     wired = town.wired
     only_one = partial(locks.held, wired.db)
-    return Worker(wired.delivering, wired.receiving, wired.numbers, wired.services.sessions, only_one, poll_seconds)
+    jobs = (wired.delivering, wired.receiving, wired.numbers, wired.services.sessions, Sealing(wired.db))
+    return Worker(*jobs, only_one, poll_seconds)
 
 
 @asynccontextmanager
@@ -147,9 +149,9 @@ async def test_a_job_while_the_database_is_away_is_only_a_line_in_the_log(
         raise Unavailable("away")
         yield True
 
-    wired = town.wired
-    worker = Worker(wired.delivering, wired.receiving, wired.numbers, wired.services.sessions, away, 1)
-    await worker._once("a job", wired.receiving.route_waiting)
+    worker = worker_of(town)
+    worker._only_one = away
+    await worker._once("a job", town.wired.receiving.route_waiting)
     assert "a job: the database is away" in caplog.text
 
 
@@ -160,6 +162,7 @@ async def test_every_job_stands_on_one_screen_with_its_interval(town: Town) -> N
         "look up doubtful texts": 10,
         "route waiting webhooks": 5,
         "forget old sign-in failures": 3600,
+        "seal the audit log": 60,
     }
 
 

@@ -15,6 +15,7 @@ from tp_inbox.services.delivering import Delivering
 from tp_inbox.services.numbers import Numbers
 from tp_inbox.services.ports import CarrierAway
 from tp_inbox.services.receiving import Receiving
+from tp_inbox.services.sealing import Sealing
 from tp_inbox.services.sessions import Sessions
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class Worker:
         receiving: Receiving,
         numbers: Numbers,
         sessions: Sessions,
+        sealing: Sealing,
         only_one: OnlyOne,
         poll_seconds: int,
     ) -> None:
@@ -48,6 +50,7 @@ class Worker:
             ("look up doubtful texts", 10, delivering.look_up_doubtful),
             ("route waiting webhooks", 5, receiving.route_waiting),
             ("forget old sign-in failures", 3600, sessions.forget_old_failures),
+            ("seal the audit log", 60, sealing.seal),
         ]
 
     async def run(self) -> None:
