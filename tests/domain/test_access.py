@@ -280,6 +280,35 @@ class TestGivingRoles:
         assert access.refusal_to_define(keeper, {P.MANAGE_STAFF}, Level.DISTRICT, holds_it=False)
 
 
+class TestGroups:
+    """Whoever changes the schools of a group gives and takes the roles that are held there."""
+
+    MANAGER = (None, {P.MANAGE_SCHOOLS, P.MANAGE_STAFF, P.SEE_DIRECTORY})
+
+    def refusal(self, actor: Actor, *held: tuple[int, set[Permission]]) -> str:
+        found = access.refusal_to_regroup(actor, [(who, frozenset(permissions)) for who, permissions in held])
+        return found.sentence if found else ""
+
+    def test_a_group_where_nobody_holds_a_role_is_changed_by_who_manages_schools(self) -> None:
+        assert not self.refusal(somebody((None, {P.MANAGE_SCHOOLS})))
+        assert self.refusal(somebody((None, {P.MANAGE_STAFF}))) == access.SCHOOLS_ONLY
+        assert self.refusal(somebody((None, {P.MANAGE_SCHOOLS}), active=False)) == access.SCHOOLS_ONLY
+
+    def test_a_group_where_people_hold_roles_is_changed_by_who_manages_all_staff_too(self) -> None:
+        nurse = (BOB, {P.PERSONAL_MESSAGES, P.SEE_DIRECTORY})
+        assert not self.refusal(somebody(self.MANAGER), nurse)
+        assert self.refusal(somebody((None, {P.MANAGE_SCHOOLS})), nurse) == access.GROUP_OF_STAFF
+        assert self.refusal(somebody((None, {P.MANAGE_SCHOOLS}), (LINCOLN, {P.MANAGE_STAFF})), nurse)
+
+    def test_nobody_gives_through_a_group_what_they_lack(self) -> None:
+        viewer = (BOB, {P.VIEW_ALL_MESSAGES})
+        assert "“View all messages”" in self.refusal(somebody(self.MANAGER), viewer)
+        assert not self.refusal(somebody(self.MANAGER, (None, {P.VIEW_ALL_MESSAGES})), viewer)
+
+    def test_nobody_changes_a_group_of_their_own(self) -> None:
+        assert self.refusal(somebody(self.MANAGER), (ALICE, {P.SEE_DIRECTORY})) == access.OWN_GROUP
+
+
 class TestAccounts:
     def bob(self, *grants: tuple[int | None, set[Permission]]) -> Actor:
         return replace(somebody(*grants), staff_id=BOB)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from tp_inbox.storage.base import key
@@ -17,7 +18,9 @@ class District(SQLModel, table=True):
 
 
 class School(SQLModel, table=True):
+    __table_args__ = (Index("uq_school_lower_name", text("lower(name)"), unique=True),)
+
     id: int = key()
-    name: str = Field(unique=True)
+    name: str
     area_code: str = Field(description="three digits, where the school's numbers are bought")
     time_zone: str = Field(default="America/Chicago")
