@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import live, opening, page, queries, report, send, start
+from bench import live, opening, page, queries, report, rights, send, start
 from bench.machine import machine
 from bench.report import Row
 from bench.size import FULL, QUICK, Size
@@ -28,6 +28,7 @@ PARTS: dict[str, Part] = {
     "open": opening.measure,
     "page": page.measure,
     "server": queries.measure,
+    "rights": rights.measure,
 }
 
 

@@ -21,10 +21,11 @@ async def measure(stage: Stage, size: Size) -> list[Row]:
         "messages of a thread": lambda: inboxes.messages(actor, thread.id),
         "unread counts": lambda: inboxes.tabs(actor),
     }
-    return [row for what, ask in asked.items() for row in spread(f"server, {what}", await _times(ask, size.queries))]
+    return [row for what, ask in asked.items() for row in spread(f"server, {what}", await times_of(ask, size.queries))]
 
 
-async def _times(ask: Callable[[], Awaitable[object]], tries: int) -> list[float]:
+async def times_of(ask: Callable[[], Awaitable[object]], tries: int) -> list[float]:
+    """Seconds, after one try that warms up."""
     await ask()
     return [await _time(ask) for _ in range(tries)]
 
