@@ -55,21 +55,24 @@ def _way(icon_name: str, label: str, to: str, class_name: str = "button") -> rx.
 
 
 def _toolbar() -> rx.Component:
-    return rx.el.div(
-        search_box("Search by name, e-mail or title", List.asked.words, List.search.debounce(200)),
-        _choices("School", "All schools", "school", List.asked.school, List.schools),
-        rx.cond(List.groups.length() > 0, _choices("Group", "All groups", "group", List.asked.group, List.groups)),
-        _choices("Role", "All roles", "role", List.asked.role, List.roles),
-        _words("State", "All states", "state", List.asked.state, {s.value: STATE_LABELS[s] for s in StaffState}),
-        _words("Two-step sign-in", "Two-step on or off", "two_step", List.asked.two_step, TWO_STEP),
-        rx.el.div(class_name="space"),
-        _menu(
-            "Sort",
-            [rx.el.option(label, value=by.value) for by, label in SORTED_BY.items()],
-            rx.cond(List.asked.sort == "", SortBy.NAME.value, List.asked.sort),
-            List.sort,
+    order = [rx.el.option(label, value=by.value) for by, label in SORTED_BY.items()]
+    return rx.fragment(
+        rx.el.div(
+            search_box("Search by name, e-mail or title", List.asked.words, List.search.debounce(200)),
+            rx.el.div(class_name="space"),
+            _menu("Sort", order, _sorted_by(), List.sort),
+            class_name="toolbar",
         ),
-        class_name="toolbar staff-toolbar",
+        rx.el.div(
+            _choices("School", "All schools", "school", List.asked.school, List.schools),
+            rx.cond(List.groups.length() > 0, _choices("Group", "All groups", "group", List.asked.group, List.groups)),
+            _choices("Role", "All roles", "role", List.asked.role, List.roles),
+            _words("State", "All states", "state", List.asked.state, {s.value: STATE_LABELS[s] for s in StaffState}),
+            _words("Two-step sign-in", "Two-step on or off", "two_step", List.asked.two_step, TWO_STEP),
+            class_name="toolbar filters",
+            role="group",
+            aria_label="Show only",
+        ),
     )
 
 
