@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from tests.fakes import FakeGateway
@@ -23,9 +24,9 @@ from tp_inbox.services.actors import actors_of
 from tp_inbox.services.numbers import personal_inbox
 from tp_inbox.services.passwords import hash_password
 from tp_inbox.services.ports import BoughtNumber
-from tp_inbox.services.staff import assign
 from tp_inbox.services.threads import thread_between
 from tp_inbox.storage.tables import (
+    Assignment,
     Contact,
     District,
     FamilyPhone,
@@ -135,7 +136,7 @@ async def build_town(wired: Wired, gateway: FakeGateway) -> Town:
             town.staff[key] = person.id
             await personal_inbox(session, person.id)
             for role, at in roles:
-                await assign(session, person.id, role, at)
+                await _assign(session, person.id, role, town.schools[at] if at else None)
         for e164 in (ROSA, OMAR, MIA, STRANGER):
             phone = FamilyPhone(e164=e164, language="es" if e164 == ROSA else "en")
             session.add(phone)
@@ -164,3 +165,8 @@ async def build_town(wired: Wired, gateway: FakeGateway) -> Town:
             ]
         )
     return town
+
+
+async def _assign(session: AsyncSession, staff_id: int, role: str, school_id: int | None) -> None:
+    role_id = (await session.scalars(select(col(Role.id)).where(col(Role.name) == role))).one()
+    session.add(Assignment(staff_id=staff_id, role_id=role_id, school_id=school_id))

@@ -78,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_staff(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="add | disable | reset-password")
+    names = "add | link | give | disable | enable | reset-password"
+    actions = parser.add_subparsers(dest="action", required=True, metavar=names)
     add = actions.add_parser("add", help="make an account; prints its password")
     add.add_argument("email")
     add.add_argument("--name", required=True)
@@ -86,10 +87,16 @@ def _add_staff(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--role", required=True, help="for example: 'School Admin'")
     add.add_argument("--school", help="where the role counts; leave out for the whole district")
     for action, what in (
+        ("link", "print a link with which the person sets a password, once"),
         ("disable", "sign the person out everywhere, and let nobody sign in"),
+        ("enable", "let the person sign in again"),
         ("reset-password", "print a new password, and sign the person out everywhere"),
     ):
         actions.add_parser(action, help=what).add_argument("email")
+    give = actions.add_parser("give", help="give one more role")
+    give.add_argument("email")
+    give.add_argument("--role", required=True, help="for example: 'District Admin'")
+    give.add_argument("--school", help="where the role counts; leave out for the whole district")
     parser.set_defaults(run=_staff)
 
 

@@ -15,12 +15,15 @@ from sqlmodel import col
 from tp_inbox.domain.errors import Unavailable
 from tp_inbox.jobs.worker import Worker
 from tp_inbox.services import registry
+from tp_inbox.services.account_links import AccountLinks
+from tp_inbox.services.assignment_lists import AssignmentLists
 from tp_inbox.services.assignments import Assignments
 from tp_inbox.services.delivering import Delivering
 from tp_inbox.services.finding import Finding
 from tp_inbox.services.groups import Groups
 from tp_inbox.services.identities import Identities
 from tp_inbox.services.inboxes import Inboxes
+from tp_inbox.services.leaving import Leaving
 from tp_inbox.services.numbers import Numbers
 from tp_inbox.services.oversight import Oversight
 from tp_inbox.services.ports import SmsGateway
@@ -108,6 +111,7 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
     idle = timedelta(seconds=settings.session_idle_seconds)
     absolute = timedelta(seconds=settings.session_absolute_seconds)
     sessions = Sessions(db, idle, absolute)
+    links, leaving = AccountLinks(db, sessions, settings.address), Leaving(db)
     secrets, tickets = (Vault(settings.secret_keys, purpose) for purpose in (Purpose.SECOND_STEP, Purpose.SET_UP))
     return registry.Services(
         sessions=sessions,
@@ -117,12 +121,15 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
         threads=Threads(db),
         sending=Sending(db, settings.personal_number_cap),
         finding=Finding(db),
-        staff=StaffAccounts(db),
+        staff=StaffAccounts(db, links, leaving),
+        account_links=links,
+        leaving=leaving,
         roles=Roles(db),
         schools=Schools(db),
         groups=Groups(db),
         staff_directory=StaffDirectory(db),
         assignments=Assignments(db),
+        assignment_lists=AssignmentLists(db),
         oversight=Oversight(db),
     )
 
@@ -214,6 +221,9 @@ async def run_audit_command(settings: Settings, before: date | None = None) -> s
         await db.close()
 
 
+CAN_SIGN_IN = "{email} can sign in with this password: {password}"
+
+
 async def run_staff_command(
     settings: Settings,
     action: str,
@@ -225,12 +235,21 @@ async def run_staff_command(
 ) -> str:
     """``tp-inbox staff``: does it, and says in a sentence what was done. Raises a Refusal."""
     db = Database(settings.database)
-    accounts = StaffAccounts(db)
+    accounts = build_services(db, settings).staff
     try:
-        if action == "add":
-            return f"{email} can sign in with this password: {await accounts.add(email, name, title, role, school)}"
-        if action == "reset-password":
-            return f"{email} can sign in with this password: {await accounts.reset_password(email)}"
+        match action:
+            case "add":
+                return CAN_SIGN_IN.format(email=email, password=await accounts.add(email, name, title, role, school))
+            case "reset-password":
+                return CAN_SIGN_IN.format(email=email, password=await accounts.reset_password(email))
+            case "link":
+                return f"{email} chooses a password here, once: {(await accounts.link(email)).url}"
+            case "give":
+                await accounts.give(email, role, school)
+                return f"{email} is now {role} at {school or 'the district'}, too."
+            case "enable":
+                await accounts.enable(email)
+                return f"{email} can sign in again."
         await accounts.disable(email)
         return f"{email} is signed out everywhere and cannot sign in."
     finally:

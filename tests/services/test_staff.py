@@ -37,7 +37,7 @@ class TestAdding:
         [
             ("alice@district.example", "School Admin", LINCOLN, "already"),
             ("ALICE@district.example", "School Admin", LINCOLN, "already"),
-            ("not an address", "School Admin", LINCOLN, "not an e-mail"),
+            ("not an address", "School Admin", LINCOLN, "whole e-mail address"),
             (
                 "ana@district.example",
                 "Principal",

@@ -86,6 +86,11 @@ def readable_school_inboxes(actor: Actor) -> frozenset[int]:
     return actor.schools_with(P.VIEW_SCHOOL_INBOX)
 
 
+def schools_met(actor: Actor, kind: InboxKind) -> frozenset[int]:
+    """Schools whose families the actor meets in inboxes of this kind."""
+    return actor.schools_with(P.PERSONAL_MESSAGES) if kind is InboxKind.PERSONAL else readable_school_inboxes(actor)
+
+
 def may_read(actor: Actor, inbox: InboxRef) -> bool:
     """Reading one's own work. Oversight of other people's is another question, with a reason and a log."""
     if inbox.kind is InboxKind.PERSONAL:

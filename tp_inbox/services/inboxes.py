@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -22,6 +22,7 @@ from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
 from tp_inbox.storage.queries.continued import earlier_parts
 from tp_inbox.storage.queries.families import Reached, people_at
+from tp_inbox.storage.queries.places import school_names
 from tp_inbox.storage.queries.scope import inbox_ref, own_thread, readable_inboxes
 from tp_inbox.storage.tables import Draft, FamilyPhone, Inbox, Message, ReadMarker, School, Staff, Thread
 from tp_inbox.storage.tables.messages import Direction
@@ -69,14 +70,14 @@ class Inboxes:
             query = query.where(tuple_(col(Thread.last_at), col(Thread.id)) < tuple_(*before))
         query = query.order_by(col(Thread.last_at).desc(), col(Thread.id).desc()).limit(THREADS_A_PAGE + 1)
         async with self._db.reading() as session:
-            rows = await _thread_rows(session, (await session.execute(query)).all())
+            rows = await _thread_rows(session, actor, (await session.execute(query)).all())
         return rows[:THREADS_A_PAGE], len(rows) > THREADS_A_PAGE
 
     async def thread_row(self, actor: Actor, thread_id: int) -> ThreadRow:
         """One line of the list; NotFound when it is not this person's to see."""
         query = _list_query(actor).where(readable_inboxes(actor), col(Thread.id) == thread_id)
         async with self._db.reading() as session:
-            rows = await _thread_rows(session, (await session.execute(query)).all())
+            rows = await _thread_rows(session, actor, (await session.execute(query)).all())
         if not rows:
             raise NotFound
         return rows[0]
@@ -211,12 +212,19 @@ def _list_query(actor: Actor) -> Select:
     )
 
 
-async def _thread_rows(session: AsyncSession, rows: Sequence[Row]) -> list[ThreadRow]:
+async def _thread_rows(session: AsyncSession, actor: Actor, rows: Sequence[Row]) -> list[ThreadRow]:
+    """What every line of a school's inbox has in common is said by the inbox's name."""
     reached = await people_at(session, [row.Thread.phone_id for row in rows])
-    return [_thread_row(row, reached.get(row.Thread.phone_id, [])) for row in rows]
+    met = access.schools_met(actor, InboxKind.PERSONAL)
+    names = await school_names(session, met) if len(met) > 1 and any(_is_personal(row) for row in rows) else {}
+    return [_thread_row(row, reached.get(row.Thread.phone_id, []), met, names) for row in rows]
 
 
-def _thread_row(row: Row, reached: Sequence[Reached]) -> ThreadRow:
+def _is_personal(row: Row) -> bool:
+    return row.kind is InboxKind.PERSONAL
+
+
+def _thread_row(row: Row, reached: Sequence[Reached], met: Collection[int], names: Mapping[int, str]) -> ThreadRow:
     thread: Thread = row.Thread
     title = people.title_of(reached, row.e164)
     return ThreadRow(
@@ -234,6 +242,7 @@ def _thread_row(row: Row, reached: Sequence[Reached]) -> ThreadRow:
         unread=row.unread,
         draft=bool(row.draft),
         inbox_name=row.school or "",
+        through=people.through(met, people.schools_of(reached), names) if _is_personal(row) else "",
     )
 
 

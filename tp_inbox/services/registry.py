@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tp_inbox.services.account_links import AccountLinks
+from tp_inbox.services.assignment_lists import AssignmentLists
 from tp_inbox.services.assignments import Assignments
 from tp_inbox.services.finding import Finding
 from tp_inbox.services.groups import Groups
 from tp_inbox.services.identities import Identities
 from tp_inbox.services.inboxes import Inboxes
+from tp_inbox.services.leaving import Leaving
 from tp_inbox.services.oversight import Oversight
 from tp_inbox.services.roles import Roles
 from tp_inbox.services.schools import Schools
@@ -33,8 +36,11 @@ class Services:
     sending: Sending
     finding: Finding
     staff: StaffAccounts
+    account_links: AccountLinks
+    leaving: Leaving
     roles: Roles
     assignments: Assignments
+    assignment_lists: AssignmentLists
     oversight: Oversight
     staff_directory: StaffDirectory
     schools: Schools
