@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import random
 import shlex
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -54,15 +55,30 @@ class Running:
         return token
 
 
-@pytest.fixture
-async def running() -> AsyncIterator[Running]:
+@pytest.fixture(scope="module")
+def joined() -> Iterator[tuple[Product, World]]:
     with temporary_folder(Owner.for_this_process()) as folder, running_product(folder) as product:
-        note = dict(line.split("=", 1) for line in shlex.split(running_note(product.data).read_text()))
-        settings = Settings.model_validate({name.lower(): value for name, value in note.items()})
-        wired = wire_up(settings, FakeGateway())
-        world = await build_world(wired, FakeGateway(), random.Random(7))
-        yield Running(product, wired, world)
-        await wired.close()
+        yield product, asyncio.run(_join(product))
+
+
+@pytest.fixture
+async def running(joined: tuple[Product, World]) -> AsyncIterator[Running]:
+    product, world = joined
+    wired = _wired(product)
+    yield Running(product, wired, world)
+    await wired.close()
+
+
+async def _join(product: Product) -> World:
+    wired = _wired(product)
+    world = await build_world(wired, FakeGateway(), random.Random(7))
+    await wired.close()
+    return world
+
+
+def _wired(product: Product) -> Wired:
+    note = dict(line.split("=", 1) for line in shlex.split(running_note(product.data).read_text()))
+    return wire_up(Settings.model_validate({name.lower(): value for name, value in note.items()}), FakeGateway())
 
 
 async def test_what_a_person_may_not_read_never_comes_over_the_wire(running: Running) -> None:
