@@ -259,7 +259,7 @@ class TestTaking:
 
     async def test_a_school_admin_takes_at_the_own_school_only(self, town: Town) -> None:
         at_lincoln, at_roosevelt = await held(town, "nora")
-        with pytest.raises(NotAll, match="your own school only"):
+        with pytest.raises(NotFound):
             await takes(town, "dora", at_roosevelt)
         await takes(town, "dora", at_lincoln)
 
@@ -374,11 +374,24 @@ class TestReading:
     async def test_a_persons_roles_with_places_and_what_may_be_taken(self, town: Town) -> None:
         await gives(town, "diana", "nora", "Nurse", await west(town, LINCOLN, ROOSEVELT))
         found = await town.wired.services.assignments.of_person(await town.actor("dora"), town.staff["nora"])
-        assert [(h.role, h.place, h.schools, bool(h.kept)) for h in found] == [
+        assert [(h.role, h.place, h.schools, bool(h.kept)) for h in found.roles] == [
             ("Non-Rostered Staff", LINCOLN, "", False),
-            ("Non-Rostered Staff", ROOSEVELT, "", True),
             ("Nurse", "West", f"{LINCOLN}, {ROOSEVELT}", True),
         ]
+        assert found.elsewhere
+        with pytest.raises(NotAll, match="your own school only"):
+            await takes(town, "dora", *await held(town, "nora", "Nurse"))
+
+    async def test_who_gets_nothing_is_said_before_one_tries(self, town: Town) -> None:
+        reading, diana = town.wired.services.assignments, await town.actor("diana")
+        assert (await reading.of_person(diana, diana.staff_id)).refusal == access.OWN_ROLES
+        assert (await reading.of_person(diana, town.staff["nora"])).refusal == ""
+        await change(town, Staff, col(Staff.id) == town.staff["nora"], active=False)
+        assert "deactivated" in (await reading.of_person(diana, town.staff["nora"])).refusal
+
+    async def test_who_manages_no_staff_reads_nothing(self, town: Town) -> None:
+        with pytest.raises(NotAllowed):
+            await town.wired.services.assignments.of_person(await town.actor("alice"), town.staff["bob"])
 
     async def test_a_person_of_another_school_is_not_found(self, town: Town) -> None:
         reading = town.wired.services.assignments

@@ -18,7 +18,7 @@ from tp_inbox.domain import access
 from tp_inbox.domain.access import DISTRICT, Actor, Place, PlaceKind
 from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound
-from tp_inbox.domain.permissions import BASE_ROLES, DISTRICT_ADMIN, Level, P, Permission, effective, in_order
+from tp_inbox.domain.permissions import BASE_ROLES, DISTRICT_ADMIN, Level, P, Permission, effective, in_order, label
 from tp_inbox.services import actors, audit
 from tp_inbox.services.numbers import personal_inboxes
 from tp_inbox.storage.base import utc_now
@@ -66,6 +66,10 @@ class Outcome(StrEnum):
     HAS_IT_NOT = "has_it_not"
     REFUSED = "refused"
     DEACTIVATED = "deactivated"
+    UNKNOWN_PERSON = "unknown_person"
+    UNKNOWN_ROLE = "unknown_role"
+    UNKNOWN_PLACE = "unknown_place"
+    TWICE = "twice"
 
 
 DONE = frozenset({Outcome.GIVEN, Outcome.TAKEN})
@@ -125,10 +129,23 @@ class HeldRole:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldRoles:
+    """What a person holds where the reader manages staff. ``elsewhere``: they hold more, which is not told."""
+
+    roles: list[HeldRole]
+    elsewhere: bool
+    refusal: str
+    """Why the reader gives this person nothing at all; empty when they may."""
+
+
+@dataclass(frozen=True, slots=True)
 class RoleChoice:
+    """``allows``: in a line what its holders may do."""
+
     id: int
     name: str
     level: Level
+    allows: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +165,10 @@ class KnownRole:
     level: Level
     base_key: str | None
     permissions: frozenset[Permission]
+
+    @property
+    def allows(self) -> str:
+        return ", ".join(label(p) for p in in_order(effective(self.permissions, self.level)))
 
     @property
     def brings_an_inbox(self) -> bool:
@@ -195,23 +216,28 @@ class Assignments:
         """
         async with self._db.transaction() as session:
             actor = await actors.as_of_now(session, actor)
-            wanted = await _named(session, assignment_ids)
+            access.require(access.manages_staff(actor), access.STAFF_ONLY)
+            wanted = await _named(session, actor, assignment_ids)
             return await take(session, actor, wanted)
 
-    async def of_person(self, actor: Actor, staff_id: int) -> list[HeldRole]:
+    async def of_person(self, actor: Actor, staff_id: int) -> HeldRoles:
         """Raises NotFound for somebody who is not in the actor's list of staff."""
+        access.require(access.manages_staff(actor), access.STAFF_ONLY)
         async with self._db.reading() as session:
             await require_visible(session, actor, [staff_id])
             rows = (await session.execute(_HELD_ROLES.where(col(Assignment.staff_id) == staff_id))).all()
+            people = await _people(session, [staff_id])
             places, members = await known_places(session), await _members(session)
-        return [_held_role(actor, held, _known(role), places, members) for held, role in rows]
+        mine = [(held, role) for held, role in rows if _is_seen(actor, _place(held), members)]
+        roles = [_held_role(actor, held, _known(role), places, members) for held, role in mine]
+        return HeldRoles(roles, len(mine) < len(rows), _refusal_to_give(actor, staff_id, people[staff_id]))
 
     async def roles_to_give(self, actor: Actor) -> list[RoleChoice]:
         """Roles that the actor may give somewhere."""
         async with self._db.reading() as session:
             roles, places = await known_roles(session), await known_places(session)
-        given = [r for r in roles.values() if any(_grants(actor, r, place) for place in places)]
-        return [RoleChoice(r.id, r.name, r.level) for r in given]
+        given = [r for r in roles.values() if any(grants(actor, r, place) for place in places)]
+        return [RoleChoice(r.id, r.name, r.level, r.allows) for r in given]
 
     async def places_for(self, actor: Actor, role_id: int) -> list[PlaceChoice]:
         """Where the actor may give this role: the district, or schools and then groups, by name."""
@@ -219,8 +245,26 @@ class Assignments:
             roles, places = await known_roles(session), await known_places(session)
             members = await _members(session)
         role = roles.get(role_id)
-        given = [p for p in places if role and _grants(actor, role, p)]
+        given = [p for p in places if role and grants(actor, role, p)]
         return [PlaceChoice(key_of(p), places[p], p.kind, _schools(p, places, members)) for p in given]
+
+
+def summary(lines: Sequence[Told]) -> str:
+    """What was done, in a sentence or two."""
+    done = [line for line in lines if line.outcome in DONE]
+    if not done:
+        return lines[0].sentence if len(lines) == 1 else "Nothing had to be changed."
+    role, taken = done[0].role, done[0].outcome is Outcome.TAKEN
+    whom = _counted([line.person for line in done], "people")
+    where = _counted([line.place for line in done], "places")
+    stood = len(lines) - len(done)
+    rest = f" {stood} {'was' if stood == 1 else 'were'} so already." if stood else ""
+    return f"“{role}” {'taken from' if taken else 'given to'} {whom}: {where}.{rest}"
+
+
+def _counted(names: Sequence[str], many: str) -> str:
+    different = list(dict.fromkeys(names))
+    return different[0] if len(different) == 1 else f"{len(different)} {many}"
 
 
 def key_of(place: Place) -> str:
@@ -398,7 +442,7 @@ def _require_no_refusal(lines: Sequence[Told]) -> None:
         raise NotAll(lines)
 
 
-def _grants(actor: Actor, role: KnownRole, place: Place) -> bool:
+def grants(actor: Actor, role: KnownRole, place: Place) -> bool:
     right_level = place.level is role.level
     return right_level and access.refusal_to_grant(actor, role.permissions, role.level, place) is None
 
@@ -451,13 +495,26 @@ async def _assignments_of(session: AsyncSession, staff_ids: Collection[int]) -> 
     return {_wanted(a): a.id for a in rows}
 
 
-async def _named(session: AsyncSession, assignment_ids: Collection[int]) -> list[Wanted]:
-    """Raises NotFound unless all of them are there."""
+async def _named(session: AsyncSession, actor: Actor, assignment_ids: Collection[int]) -> list[Wanted]:
+    """Raises NotFound unless all of them are there, and the actor's to see."""
     query = select(Assignment).where(among(col(Assignment.id), assignment_ids)).order_by(col(Assignment.id))
-    rows = list(await session.scalars(query))
-    if not rows or len(rows) != len(set(assignment_ids)):
+    wanted, members = [_wanted(a) for a in await session.scalars(query)], await _members(session)
+    if not wanted or len(wanted) != len(set(assignment_ids)):
         raise NotFound
-    return [_wanted(a) for a in rows]
+    if not all(_is_seen(actor, w.place, members) for w in wanted):
+        raise NotFound
+    return wanted
+
+
+def _is_seen(actor: Actor, place: Place, members: Mapping[Place, tuple[int, ...]]) -> bool:
+    """Whether the actor is told of roles that are held there."""
+    return access.may_see_person(actor, [place.id] if place.kind is PlaceKind.SCHOOL else members.get(place, ()))
+
+
+def _refusal_to_give(actor: Actor, staff_id: int, person: KnownPerson) -> str:
+    if staff_id == actor.staff_id:
+        return access.OWN_ROLES
+    return "" if person.active else DEACTIVATED.format(name=person.name)
 
 
 async def _members(session: AsyncSession) -> dict[Place, tuple[int, ...]]:
