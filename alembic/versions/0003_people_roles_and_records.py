@@ -18,6 +18,12 @@ RETURN plain(first || ' ' || second || ' ' || third)
 """
 """What a member of staff is found by."""
 
+PLAIN_NAMES = """
+CREATE FUNCTION plain_names(names jsonb) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN plain(jsonb_path_query_array(names - 'salt'::text, '$.*')::text)
+"""
+"""What an entry of the audit log is found by: the names themselves, not what they are called, nor the salt."""
+
 APPEND_ONLY = """
 CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -38,6 +44,7 @@ GUARDED = ('audit_entry', 'audit_seal')
 
 def upgrade() -> None:
     op.execute(PLAIN_WORDS)
+    op.execute(PLAIN_NAMES)
     op.create_table('audit_seal',
     sa.Column('id', sa.BigInteger(), nullable=False),
     sa.Column('leaves', sa.LargeBinary(), nullable=False),
@@ -91,7 +98,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_audit_entry_actor_id_id'), 'audit_entry', ['actor_id', 'id'], unique=False)
     op.create_index(op.f('ix_audit_entry_kind_at'), 'audit_entry', ['kind', 'at'], unique=False)
-    op.create_index('ix_audit_entry_names_trgm', 'audit_entry', [sa.literal_column('plain(names::text)').label('plain_names')], unique=False, postgresql_using='gin', postgresql_ops={'plain_names': 'gin_trgm_ops'})
+    op.create_index('ix_audit_entry_names_trgm', 'audit_entry', [sa.literal_column('plain_names(names)').label('plain_names')], unique=False, postgresql_using='gin', postgresql_ops={'plain_names': 'gin_trgm_ops'})
     op.create_index('ix_audit_entry_newest', 'audit_entry', [sa.literal_column('at DESC'), sa.literal_column('id DESC')], unique=False)
     op.create_index('ix_audit_entry_schools', 'audit_entry', ['schools'], unique=False, postgresql_using='gin')
     op.create_index(op.f('ix_audit_entry_seal_id'), 'audit_entry', ['seal_id'], unique=False)
@@ -248,4 +255,5 @@ def downgrade() -> None:
     op.drop_table('school_group')
     op.drop_table('audit_seal')
     op.execute('DROP FUNCTION audit_is_append_only')
+    op.execute('DROP FUNCTION plain_names')
     op.execute('DROP FUNCTION plain_words')

@@ -334,3 +334,27 @@ class TestAccounts:
     def test_ones_own_account_is_ones_own_business(self) -> None:
         refusal = access.refusal_to_manage_account(somebody((None, {P.MANAGE_STAFF})), somebody())
         assert refusal and refusal.sentence == access.OWN_ACCOUNT
+
+
+@pytest.mark.parametrize(
+    ("district", "lincoln", "roosevelt", "read", "exported"),
+    [
+        ({P.VIEW_AUDIT_LOG, P.EXPORT}, set(), set(), None, None),
+        ({P.VIEW_AUDIT_LOG}, set(), set(), None, frozenset()),
+        ({P.VIEW_AUDIT_LOG}, {P.EXPORT}, set(), None, {LINCOLN}),
+        ({P.EXPORT}, {P.VIEW_AUDIT_LOG}, set(), {LINCOLN}, {LINCOLN}),
+        (set(), {P.VIEW_AUDIT_LOG, P.EXPORT}, {P.VIEW_AUDIT_LOG}, {LINCOLN, ROOSEVELT}, {LINCOLN}),
+        (set(), {P.VIEW_AUDIT_LOG}, {P.EXPORT}, {LINCOLN}, frozenset()),
+        (set(), set(), set(), frozenset(), frozenset()),
+    ],
+)
+def test_the_log_is_read_and_taken_away_where_one_may_do_both(
+    district: set[P], lincoln: set[P], roosevelt: set[P], read: set[int] | None, exported: set[int] | None
+) -> None:
+    actor = Actor(
+        ALICE, "Alice", True, {LINCOLN: frozenset(lincoln), ROOSEVELT: frozenset(roosevelt)}, frozenset(district)
+    )
+    assert access.schools_of_read_log(actor) == read
+    assert access.schools_of_exported_log(actor) == exported
+    assert access.exports_log(actor) is (exported is None or bool(exported))
+    assert access.views_audit_log(actor) is (read is None or bool(read))

@@ -210,6 +210,7 @@ SCHOOLS_ONLY = "Only people who manage schools can do this."
 STAFF_ONLY = "Only people who manage staff can do this."
 STAFF_EXPORT_ONLY = "Only people who manage staff and may export can do this."
 LOG_ONLY = "Only people who may view the audit log can do this."
+LOG_EXPORT_ONLY = "Only people who may view the audit log and export from it can do this."
 OVERSIGHT_ONLY = "Only people who may view all messages can do this."
 OWN_ROLES = "Nobody changes their own roles. Please ask another admin."
 OWN_ROLE = "You hold this role yourself, and nobody changes their own permissions. Please ask another admin."
@@ -348,15 +349,34 @@ def schools_of_seen_staff(actor: Actor) -> frozenset[int] | None:
 
 def schools_of_exported_staff(actor: Actor) -> frozenset[int] | None:
     """The schools whose people the actor may take away as a file, a part of those they see; None for everybody."""
-    seen = schools_of_seen_staff(actor)
-    if actor.at_district(P.EXPORT):
-        return seen
-    return actor.schools_with(P.EXPORT) if seen is None else seen & actor.schools_with(P.EXPORT)
+    return _taken_away(actor, schools_of_seen_staff(actor))
 
 
 def exports_staff(actor: Actor) -> bool:
     reach = schools_of_exported_staff(actor)
     return reach is None or bool(reach)
+
+
+def schools_of_read_log(actor: Actor) -> frozenset[int] | None:
+    """The schools whose entries of the audit log the actor reads; None for the whole log."""
+    return None if actor.at_district(P.VIEW_AUDIT_LOG) else actor.schools_with(P.VIEW_AUDIT_LOG)
+
+
+def schools_of_exported_log(actor: Actor) -> frozenset[int] | None:
+    """The schools whose entries the actor may take away as a file, a part of those they read; None for all."""
+    return _taken_away(actor, schools_of_read_log(actor))
+
+
+def exports_log(actor: Actor) -> bool:
+    reach = schools_of_exported_log(actor)
+    return reach is None or bool(reach)
+
+
+def _taken_away(actor: Actor, seen: frozenset[int] | None) -> frozenset[int] | None:
+    """What may be exported, of what is seen; None is everything."""
+    if actor.at_district(P.EXPORT):
+        return seen
+    return actor.schools_with(P.EXPORT) if seen is None else seen & actor.schools_with(P.EXPORT)
 
 
 def may_succeed(person: Actor, colleague: Actor) -> bool:

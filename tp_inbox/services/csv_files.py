@@ -43,11 +43,14 @@ def read_table(text: str, required: Mapping[str, Sequence[str]], optional: Mappi
 
 def write_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A CSV that spreadsheets show as it is: no cell of it is run as a formula."""
+    return BYTE_ORDER_MARK + write_rows([heads]) + write_rows(rows)
+
+
+def write_rows(rows: Iterable[Sequence[object]]) -> str:
+    """Lines of such a table, for one that is too long to be written at once."""
     out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(heads)
-    writer.writerows([_harmless(cell) for cell in row] for row in rows)
-    return BYTE_ORDER_MARK + out.getvalue()
+    csv.writer(out).writerows([_harmless(cell) for cell in row] for row in rows)
+    return out.getvalue()
 
 
 def _harmless(cell: object) -> str:

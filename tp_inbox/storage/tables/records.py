@@ -30,7 +30,7 @@ class AuditEntry(SQLModel, table=True):
         Index("ix_audit_entry_unsealed", "id", postgresql_where=text("seal_id IS NULL")),
         Index(
             "ix_audit_entry_names_trgm",
-            literal_column("plain(names::text)").label("plain_names"),
+            literal_column("plain_names(names)").label("plain_names"),
             postgresql_using="gin",
             postgresql_ops={"plain_names": "gin_trgm_ops"},
         ),
