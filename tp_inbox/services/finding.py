@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from tp_inbox.domain.phone import display_phone
 from tp_inbox.services import people
 from tp_inbox.services.views import RecipientView
 from tp_inbox.storage.database import Database
+from tp_inbox.storage.queries.places import school_names
 from tp_inbox.storage.queries.words import asked, named, numbered
 from tp_inbox.storage.tables import Contact, FamilyPhone, Guardianship, School, Student
 
@@ -66,22 +68,35 @@ async def _contacts(session: AsyncSession, schools: Collection[int], words: str)
     )
     found = (await session.execute(query)).all()
     children = await _children_of(session, schools, [contact.id for contact, _ in found])
-    return [_contact_view(contact, e164, children.get(contact.id, [])) for contact, e164 in found]
+    names = await school_names(session, schools) if found and len(schools) > 1 else {}
+    views = []
+    for contact, e164 in found:
+        theirs = children.get(contact.id, [])
+        through = people.through(schools, {child.school_id for child in theirs}, names)
+        views.append(_contact_view(contact, e164, theirs, through))
+    return views
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    name: str
+    relation: str
+    school_id: int
 
 
 async def _children_of(
     session: AsyncSession, schools: Collection[int], contact_ids: Collection[int]
-) -> dict[int, list[tuple[str, str]]]:
-    """Name and relation by contact; those at other schools are nobody's business here."""
+) -> dict[int, list[Child]]:
+    """By contact; those at other schools are nobody's business here."""
     query = (
-        select(col(Guardianship.contact_id), col(Student.name), col(Guardianship.relation))
+        select(col(Guardianship.contact_id), col(Student.name), col(Guardianship.relation), col(Student.school_id))
         .join(Student, col(Student.id) == col(Guardianship.student_id))
         .where(col(Guardianship.contact_id).in_(contact_ids), col(Student.school_id).in_(schools))
         .order_by(col(Student.name))
     )
-    children: dict[int, list[tuple[str, str]]] = {}
-    for contact_id, name, relation in await session.execute(query):
-        children.setdefault(contact_id, []).append((name, relation))
+    children: dict[int, list[Child]] = {}
+    for contact_id, name, relation, school_id in await session.execute(query):
+        children.setdefault(contact_id, []).append(Child(name, relation, school_id))
     return children
 
 
@@ -113,18 +128,19 @@ async def _families_of(session: AsyncSession, student_ids: Collection[int]) -> d
     return families
 
 
-def _contact_view(contact: Contact, e164: str | None, children: list[tuple[str, str]]) -> RecipientView:
-    relation = (children[0][1] if children else "") or "family"
+def _contact_view(contact: Contact, e164: str | None, children: Sequence[Child], through: str) -> RecipientView:
+    relation = (children[0].relation if children else "") or "family"
     return RecipientView(
         key=f"contact-{contact.id}",
         name=contact.name,
-        about=f"{relation.capitalize()} of " + ", ".join(name for name, _ in children),
+        about=f"{relation.capitalize()} of " + ", ".join(child.name for child in children),
         phone=display_phone(e164) if e164 else "",
         phone_id=contact.phone_id or 0,
         initials=people.initials(contact.name),
         hue=people.hue_of(contact.phone_id or 0),
         is_student=False,
         unreachable="" if e164 else NO_PHONE_CONTACT,
+        through=through,
     )
 
 

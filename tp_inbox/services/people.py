@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from tp_inbox.domain.phone import display_phone
 from tp_inbox.services.views import PersonView
@@ -27,6 +27,19 @@ def about(people: Sequence[Reached]) -> str:
     if not pupils:
         return _role(people[0])
     return "Family of " + _and([f"{_given(p.name)} ({_grade(p)})" for p in pupils])
+
+
+def through(met: Collection[int], theirs: Collection[int], names: Mapping[int, str]) -> str:
+    """By which of several schools one meets a family: through Lincoln and Roosevelt. Empty for who meets families
+    of one school only. ``met`` and ``theirs``: ids of one's own schools and the family's; ``names``: by id, in order.
+    """
+    shared = [name for i, name in names.items() if i in met and i in theirs]
+    return "through " + _and(shared) if shared and len(met) > 1 else ""
+
+
+def schools_of(people: Sequence[Reached]) -> frozenset[int]:
+    """Where the students are to whom these people belong."""
+    return frozenset(pupil.school_id for person in people for pupil in person.pupils)
 
 
 def views_of(people: Sequence[Reached]) -> list[PersonView]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 from uuid import UUID, uuid4
 
@@ -24,6 +23,7 @@ from tp_inbox.services.views import DraftView, SenderChoice, ThreadHead
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.queries.families import Reached, people_at, schools_of
+from tp_inbox.storage.queries.places import school_names
 from tp_inbox.storage.queries.scope import inbox_ref, own_thread, readable_inboxes
 from tp_inbox.storage.tables import Draft, FamilyPhone, Inbox, Message, School, Thread
 
@@ -42,12 +42,13 @@ class Threads:
             phone = await session.get_one(FamilyPhone, thread.phone_id)
             reached = (await people_at(session, [phone.id])).get(phone.id, [])
             schools = await schools_of(session, phone.id)
-            names = await _school_names(session, schools | ({inbox.school_id} if inbox.school_id else set()))
+            names = await school_names(session, schools | ({inbox.school_id} if inbox.school_id else set()))
             refusal = await refusal_now(session, actor, thread, inbox)
             senders = await _choices(session, actor, phone.id, inbox)
             read_by, times_read = await newest_reading(session, actor, thread_id)
         head = _head(thread, inbox, phone, reached, schools, names, refusal.sentence if refusal else "", senders)
-        return replace(head, read_by=read_by, times_read=times_read)
+        through = people.through(access.schools_met(actor, inbox.kind), _reached_by(inbox, schools), names)
+        return replace(head, through=through, read_by=read_by, times_read=times_read)
 
     async def open(self, actor: Actor, phone_id: int, inbox_id: int | None = None) -> tuple[int, str]:
         """The thread with that family from that inbox, or from the first one allowed: its id and its tab."""
@@ -137,9 +138,9 @@ async def _allowed_inbox(session: AsyncSession, actor: Actor, phone_id: int, inb
     return inbox_ref(await session.get_one(Inbox, inbox_id or allowed[0]))
 
 
-async def _school_names(session: AsyncSession, ids: Collection[int]) -> dict[int, str]:
-    rows = await session.scalars(select(School).where(col(School.id).in_(ids)).order_by(col(School.name)))
-    return {school.id: school.name for school in rows}
+def _reached_by(inbox: InboxRef, schools: frozenset[int]) -> frozenset[int]:
+    """A school's inbox belongs to that school alone, wherever else the family's students are."""
+    return frozenset({inbox.school_id}) if inbox.school_id else schools
 
 
 def _head(

@@ -20,7 +20,7 @@ class InboxTabs:
 
 @dataclass(frozen=True)
 class ThreadRow:
-    """A line of the list."""
+    """A line of the list. ``through``: by which of several schools one meets the family; empty for who has one."""
 
     id: int
     box: str
@@ -36,6 +36,7 @@ class ThreadRow:
     unread: int
     draft: bool = False
     inbox_name: str = ""
+    through: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ class ThreadHead:
     senders: list[SenderChoice] = field(default_factory=list)
     audience: str = ""
     introduces: bool = False
+    through: str = ""
     read_by: Reading = NEVER_READ
     times_read: int = 0
 
@@ -159,3 +161,4 @@ class RecipientView:
     is_student: bool
     unreachable: str
     instead: list[str] = field(default_factory=list)
+    through: str = ""

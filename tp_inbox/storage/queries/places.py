@@ -8,7 +8,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from tp_inbox.storage.tables import Assignment, GroupSchool
+from tp_inbox.storage.tables import Assignment, GroupSchool, School
 
 HELD = (
     select(
@@ -37,3 +37,9 @@ async def schools_of_staff(session: AsyncSession, staff_ids: Collection[int]) ->
         .group_by(HELD.c.staff_id)
     )
     return {staff_id: frozenset(schools) for staff_id, schools in rows}
+
+
+async def school_names(session: AsyncSession, ids: Collection[int]) -> dict[int, str]:
+    """By id, in the order of the names."""
+    query = select(col(School.id), col(School.name)).where(col(School.id).in_(ids)).order_by(col(School.name))
+    return {row.id: row.name for row in await session.execute(query)}

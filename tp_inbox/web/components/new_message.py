@@ -75,6 +75,7 @@ def _words(person: rx.Var[RecipientView]) -> rx.Component:
     return rx.el.span(
         rx.el.span(person.name, class_name="line-title"),
         rx.el.span(person.about, class_name="line-about"),
+        rx.cond(person.through != "", rx.el.span(person.through, class_name="line-about through")),
         rx.cond(person.phone != "", rx.el.span(person.phone, class_name="line-about")),
         rx.cond(person.unreachable != "", rx.el.span(person.unreachable, class_name="unreachable")),
         rx.cond(person.instead.length() > 0, _instead(person)),

@@ -95,6 +95,7 @@ def _line(row: rx.Var[ThreadRow]) -> rx.Component:
                     class_name="line-top",
                 ),
                 rx.el.span(rx.el.span(row.about, class_name="line-about"), _school(row), class_name="line-middle"),
+                rx.cond(row.through != "", rx.el.span(row.through, class_name="line-about through")),
                 rx.el.span(
                     rx.el.span(_who(row), rx.el.bdi(row.preview, dir="auto"), class_name="line-preview"),
                     badge(row.unread, "unread"),

@@ -8,6 +8,7 @@ from reflex_components_core.core.banner import has_connection_errors
 from tp_inbox.services.views import MessageRow, SenderChoice, StatusView
 from tp_inbox.web.components.basics import avatar, empty, icon, link, on_its_way
 from tp_inbox.web.components.bubbles import message, status_line
+from tp_inbox.web.components.oversight_readings import read_by_line
 from tp_inbox.web.components.scripted import Address, Composer, Timeline
 from tp_inbox.web.states.composer import ComposerState
 from tp_inbox.web.states.shell import ShellState
@@ -24,7 +25,7 @@ def thread_view() -> rx.Component:
     return rx.el.section(
         rx.cond(
             HEAD.id > 0,
-            rx.fragment(_head(), _timeline(), _composer()),
+            rx.fragment(_head(), read_by_line(), _timeline(), _composer()),
             rx.cond(
                 ThreadState.missing != "",
                 empty("lock", "Not available", ThreadState.missing, _back_to_list()),
@@ -57,6 +58,7 @@ def _head() -> rx.Component:
                 HEAD.about,
                 rx.cond(HEAD.title != HEAD.phone, rx.el.span(" · " + HEAD.phone, class_name="thread-number")),
             ),
+            rx.cond(HEAD.through != "", rx.el.p(HEAD.through, class_name="through")),
             class_name="thread-title",
         ),
         rx.el.button(
