@@ -2,6 +2,9 @@
 import { useLocation } from "react-router";
 
 export function useAddress() {
-  const [, , box = "", rest = ""] = useLocation().pathname.split("/");
-  return { box, thread: /^\d{1,18}$/.test(rest) ? Number(rest) : 0, fresh: rest === "new", opened: rest !== "" };
+  const [, page, box = "", rest = ""] = useLocation().pathname.split("/");
+  const overseen = page === "oversight" ? idIn(box) : 0;
+  return { box, thread: idIn(rest), fresh: rest === "new", opened: rest !== "", overseen };
 }
+
+const idIn = (part) => (/^\d{1,18}$/.test(part) ? Number(part) : 0);

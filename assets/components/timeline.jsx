@@ -35,7 +35,7 @@ export function Timeline({ thread, newest, oldest, newer, onNewest, onSeen, chil
     else toEnd();
   };
   const tellSeen = () => {
-    if (newest && !newer && document.visibilityState === "visible" && was.current.atEnd) seen.current();
+    if (newest && !newer && document.visibilityState === "visible" && was.current.atEnd) seen.current?.();
   };
 
   useLayoutEffect(() => {

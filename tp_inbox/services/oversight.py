@@ -97,6 +97,7 @@ class OverseenHead:
     initials: str
     hue: int
     phone: str
+    at: str
     personal: bool
     whose: str
     whose_initials: str
@@ -357,6 +358,7 @@ def _head(actor: Actor, found: _Found, through: str, *, opened: bool) -> Oversee
         initials=row.initials,
         hue=row.hue,
         phone=display_phone(found.e164) if opened else "",
+        at=row.at,
         personal=row.personal,
         whose=row.whose,
         whose_initials=row.whose_initials,

@@ -11,10 +11,11 @@ from tp_inbox.web.states.shell import ShellState
 
 
 def message(row: rx.Var[MessageRow], named: rx.Var[bool] | bool, status: rx.Component) -> rx.Component:
-    """``named``: several people write here, so that each group of bubbles says who. ``status``: under a text of ours."""
+    """``named``: several people write here, so that each group of bubbles says who. ``status``: under ours."""
     side = rx.cond(row.outbound, "message out", "message in")
     mine = row.outbound & (row.author_id == ShellState.staff_id)
     return rx.fragment(
+        _turn(row),
         DayLine.create(at=row.at, before=row.before),
         rx.el.article(
             rx.cond(row.outbound & ~row.joined & (named | ~mine), rx.el.div(_author(row), class_name="author")),
@@ -46,6 +47,13 @@ def status_line(
             _said("Sending", "clock"),
         )
     )
+
+
+def _turn(row: rx.Var[MessageRow]) -> rx.Component:
+    """Where the conversation of a colleague who has left begins, and where one's own does."""
+    theirs = rx.fragment(icon("corner-down-right", 14), row.owner, "’s conversation, handed over to you")
+    own = rx.fragment(icon("corner-down-right", 14), "Your own conversation")
+    return rx.cond(row.turn != "", rx.el.div(rx.cond(row.turn == "theirs", theirs, own), class_name="turn"))
 
 
 def _author(row: rx.Var[MessageRow]) -> rx.Component:

@@ -6,6 +6,8 @@ import reflex as rx
 from reflex.event import no_args_event_spec
 from reflex.vars import VarData
 
+from tp_inbox.services.role_views import PermissionGroup
+
 _ADDRESS = VarData(
     imports={"$/public/components/address.jsx": ["useAddress"]}, hooks={"const address = useAddress();": None}
 )
@@ -20,6 +22,8 @@ class Address:
     """The panel for a new message."""
     opened = rx.Var("address.opened", _var_data=_ADDRESS).to(bool)
     """A thread or the panel for a new message."""
+    overseen = rx.Var("address.overseen", _var_data=_ADDRESS).to(int)
+    """A conversation in oversight."""
 
 
 def _draft_args(thread: rx.Var[int], key: rx.Var[str], written: rx.Var[str]) -> list[rx.Var]:
@@ -56,7 +60,7 @@ class Timeline(rx.Component):
     """The scrolling part of a thread.
 
     ``on_seen`` comes when its end is on a visible screen, ``on_newest`` when one wants to go to an end that is
-    not in the window (``newer``).
+    not in the window (``newer``). Without ``on_seen`` nobody learns what was seen.
     """
 
     library = "$/public/components/timeline.jsx"
@@ -164,3 +168,30 @@ class Copied(rx.Component):
 
     words: rx.Var[str]
     label: rx.Var[str]
+
+
+class Welcome(rx.Component):
+    """Choosing a password with the link that the address holds; the lengths are those of a password."""
+
+    library = "$/public/components/welcome.jsx"
+    tag = "Welcome"
+
+    shortest: rx.Var[int]
+    longest: rx.Var[int]
+
+
+class PermissionTree(rx.Component):
+    """Permissions in groups, each with a box of its own. Give it another ``key`` to begin again with ``chosen``.
+
+    What is ticked stands in the form under ``name``, with commas between.
+    """
+
+    library = "$/public/components/permission_tree.jsx"
+    tag = "PermissionTree"
+
+    groups: rx.Var[list[PermissionGroup]]
+    chosen: rx.Var[list[str]]
+    name: rx.Var[str]
+    locked: rx.Var[bool]
+
+    on_tick: rx.EventHandler[_text_args]

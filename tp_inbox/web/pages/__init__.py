@@ -7,10 +7,13 @@ import reflex as rx
 from tp_inbox.web.components.shell import PRODUCT, first_paint
 from tp_inbox.web.pages.messages import messages
 from tp_inbox.web.pages.not_found import not_found
+from tp_inbox.web.pages.oversight import oversight
 from tp_inbox.web.pages.settings import settings
 from tp_inbox.web.pages.sign_in import sign_in
 from tp_inbox.web.pages.staff import person, staff
+from tp_inbox.web.pages.welcome import welcome
 from tp_inbox.web.states.messages_page import MessagesPage
+from tp_inbox.web.states.oversight_page import OversightPage
 from tp_inbox.web.states.settings_page import SettingsPage
 from tp_inbox.web.states.shell import ShellState
 from tp_inbox.web.states.staff_pages import PersonPage, StaffListPage
@@ -41,7 +44,11 @@ def add_to(app: rx.App) -> None:
     app.add_page(messages, route="/messages/[[...splat]]", title=PRODUCT, on_load=MessagesPage.open)
     app.add_page(home, route="/", title=PRODUCT, on_load=ShellState.go_home)
     app.add_page(sign_in, route="/sign-in", title=f"Sign in – {PRODUCT}")
+    app.add_page(welcome, route="/welcome", title=f"Welcome – {PRODUCT}")
     app.add_page(not_found, route="404", title=f"Not found – {PRODUCT}")
+    app.add_page(
+        oversight, route="/oversight/[[...splat]]", title=f"Oversight – {PRODUCT}", on_load=OversightPage.open
+    )
     app.add_page(settings, route="/settings", title=f"Settings – {PRODUCT}", on_load=SettingsPage.open)
     app.add_page(home, route="/admin", title=f"Admin – {PRODUCT}", on_load=ShellState.go_to_admin)
     app.add_page(staff, route="/admin/staff", title=f"Staff – {PRODUCT}", on_load=StaffListPage.open)

@@ -14,13 +14,20 @@ from tp_inbox.web.reflex_internals import path_of
 from tp_inbox.web.states.inbox import InboxState
 from tp_inbox.web.states.messages_page import MessagesPage
 from tp_inbox.web.states.new_message import NewMessageState
+from tp_inbox.web.states.oversight_page import OversightPage
 from tp_inbox.web.states.settings_page import SettingsPage
 from tp_inbox.web.states.shell import ShellState
 from tp_inbox.web.states.staff_pages import PersonPage, StaffListPage
 from tp_inbox.web.states.thread import NO_ACCESS, ThreadState
 
 ACCESS_CHANGED = "What you may see or do here has just been changed."
-PAGES = {"messages": MessagesPage, "settings": SettingsPage, "admin/staff": StaffListPage, "admin/staff/*": PersonPage}
+PAGES = {
+    "messages": MessagesPage,
+    "oversight": OversightPage,
+    "settings": SettingsPage,
+    "admin/staff": StaffListPage,
+    "admin/staff/*": PersonPage,
+}
 """By the beginning of the address, the page that loads again when it has to; * stands for any third part."""
 
 
@@ -64,6 +71,8 @@ class PushState(rx.State):
                 await thread._look_again()
             case ChangeKind.READ:
                 await inbox._take_read(changed)
+            case ChangeKind.INBOX:
+                await self._load_again()
 
     async def _load_again(self) -> rx.event.EventSpec | None:
         page = _page_at(path_of(self))
@@ -79,11 +88,19 @@ class PushState(rx.State):
         inbox._clear()
         await thread._look_again()
         await (await self.get_state(NewMessageState))._look_again()
+        await self._forget_elsewhere()
         onwards = await self._load_again()
         if opened and not thread.head.id:
             thread.missing = NO_ACCESS
         said = rx.toast.info(ACCESS_CHANGED)
         return [said, onwards] if onwards else [said]
+
+    async def _forget_elsewhere(self) -> None:
+        """What pages hold that are not on the screen; they read it again when they are opened."""
+        for page in set(PAGES.values()) - {MessagesPage, _page_at(path_of(self))}:
+            state = await self.get_state(page)
+            state._empty()
+            state.loading = True
 
 
 def _page_at(path: str) -> type | None:

@@ -9,6 +9,7 @@ from tp_inbox.services.registry import services
 from tp_inbox.web.acting import actor
 from tp_inbox.web.arguments import storable
 from tp_inbox.web.states.page import Page
+from tp_inbox.web.states.readings import ReadingsState
 
 
 class SettingsPage(Page, rx.State):
@@ -36,6 +37,7 @@ class SettingsPage(Page, rx.State):
         if not again:
             self.signature = self.typed = await services().staff.signature(actor())
             self.problem, self.saved = "", False
+        await (await self.get_state(ReadingsState))._fill()
 
     def _empty(self) -> None:
         self.signature = self.typed = ""
