@@ -18,7 +18,9 @@ from tp_inbox.services import registry
 from tp_inbox.services.account_links import AccountLinks
 from tp_inbox.services.assignment_lists import AssignmentLists
 from tp_inbox.services.assignments import Assignments
+from tp_inbox.services.audit_log import AuditLog
 from tp_inbox.services.delivering import Delivering
+from tp_inbox.services.explaining import Explaining
 from tp_inbox.services.finding import Finding
 from tp_inbox.services.groups import Groups
 from tp_inbox.services.identities import Identities
@@ -121,6 +123,7 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
         threads=Threads(db),
         sending=Sending(db, settings.personal_number_cap),
         finding=Finding(db),
+        audit_log=AuditLog(db),
         staff=StaffAccounts(db, links, leaving),
         account_links=links,
         leaving=leaving,
@@ -128,6 +131,7 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
         schools=Schools(db),
         groups=Groups(db),
         staff_directory=StaffDirectory(db),
+        explaining=Explaining(db, Oversight(db)),
         assignments=Assignments(db),
         assignment_lists=AssignmentLists(db),
         oversight=Oversight(db),

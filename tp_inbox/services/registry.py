@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from tp_inbox.services.account_links import AccountLinks
 from tp_inbox.services.assignment_lists import AssignmentLists
 from tp_inbox.services.assignments import Assignments
+from tp_inbox.services.audit_log import AuditLog
+from tp_inbox.services.explaining import Explaining
 from tp_inbox.services.finding import Finding
 from tp_inbox.services.groups import Groups
 from tp_inbox.services.identities import Identities
@@ -35,6 +37,7 @@ class Services:
     threads: Threads
     sending: Sending
     finding: Finding
+    audit_log: AuditLog
     staff: StaffAccounts
     account_links: AccountLinks
     leaving: Leaving
@@ -43,6 +46,7 @@ class Services:
     assignment_lists: AssignmentLists
     oversight: Oversight
     staff_directory: StaffDirectory
+    explaining: Explaining
     schools: Schools
     groups: Groups
 
