@@ -26,7 +26,7 @@ def overseen_list() -> rx.Component:
 
 
 def _filters() -> rx.Component:
-    return rx.el.search(
+    return rx.el.div(
         search_box("Family or number", OversightPage.family, OversightPage.find_family.debounce(PAUSE_MS)),
         search_box("Staff member", OversightPage.person, OversightPage.find_person.debounce(PAUSE_MS)),
         rx.cond(
@@ -39,6 +39,8 @@ def _filters() -> rx.Component:
                 aria_label="School",
             ),
         ),
+        role="search",
+        aria_label="Find conversations",
         class_name="list-filters",
     )
 
