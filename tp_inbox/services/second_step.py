@@ -55,14 +55,18 @@ WRONG = "This code is not right. Codes change every 30 seconds; please try the o
 WRONG_FOR_SET_UP = (
     "This code is not right. Please check that your phone sets its clock by itself, and try the next code."
 )
-KEY_IS_LOST = (
-    "Codes of your app cannot be checked, because this server's key has changed. "
-    "Use a recovery code, or ask your admin to reset your second step."
-)
 DEMANDED_BY_ROLE = "One of your roles asks for two-step sign-in, so it cannot be turned off."
 NONE_SET_UP = "Two-step sign-in is not set up."
 
 log = logging.getLogger(__name__)
+
+
+class KeyIsLost(Invalid):
+    def __init__(self) -> None:
+        super().__init__(
+            "Codes of your app cannot be checked, because this server's key has changed. "
+            "Use a recovery code, or ask your admin to reset your second step."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +269,7 @@ class SecondSteps:
             secret = self._vault.open(present.secret)
         except CannotOpen:
             log.warning("second step: the secret of staff %s cannot be opened with SECRET_KEY", person.staff_id)
-            return Invalid(KEY_IS_LOST)
+            return KeyIsLost()
         step = step_of(secret, typed, self._now(), after=present.last_step)
         present.last_step = step or present.last_step
         return None if step else Invalid(WRONG)

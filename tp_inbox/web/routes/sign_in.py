@@ -50,17 +50,17 @@ class Forms:
         """A session that this browser had before ends with it."""
         if foreign(request, self._origins):
             return PlainTextResponse("Please sign in on the sign-in page.", 403)
-        asked = _asked_for(request)
+        asked = asked_for(request)
         try:
             begun = await self._new_session(request)
             await services().sessions.sign_out(request.cookies.get(SESSION_COOKIE, ""))
         except TooMany as refusal:
-            return _again(asked, problem="wait", seconds=refusal.seconds)
+            return again(asked, problem="wait", seconds=refusal.seconds)
         except Invalid:
-            return _again(asked, problem="wrong")
+            return again(asked, problem="wrong")
         except Unavailable:
             log.warning("sign-in: the database is away")
-            return _again(asked, problem="away")
+            return again(asked, problem="away")
         response = RedirectResponse(onwards(begun.stage, asked), 303)
         set_session(response, begun.token, int(services().sessions.absolute.total_seconds()), secure=self._secure)
         return response
@@ -86,7 +86,7 @@ class Forms:
         return self._signed_out()
 
     async def _new_session(self, request: Request) -> NewSession:
-        form = await _form(request)
+        form = await form_of(request)
         address = client_address(request, self._hops)
         browser = storable(request.headers.get("user-agent", ""))
         email, password = storable(form.get("email", "")), form.get("password", "")
@@ -121,7 +121,7 @@ def client_address(request: Request, hops: int) -> str:
     return request.client.host if request.client else ""
 
 
-async def _form(request: Request) -> dict[str, str]:
+async def form_of(request: Request) -> dict[str, str]:
     """The text fields; nothing for a body that is too large or no such form."""
     body = b""
     async for part in request.stream():
@@ -134,11 +134,11 @@ async def _form(request: Request) -> dict[str, str]:
         return {}
 
 
-def _asked_for(request: Request) -> str:
+def asked_for(request: Request) -> str:
     """The page that one wanted to see. It stands in the address of the sign-in page, which the browser names here."""
     referer = urlsplit(request.headers.get("referer", ""))
     return page_or_home(dict(parse_qsl(referer.query)).get("next", ""))
 
 
-def _again(asked: str, **why: str | int) -> RedirectResponse:
-    return RedirectResponse(f"{PAGE}?{urlencode(why | {'next': asked})}", 303)
+def again(asked: str, page: str = PAGE, **why: str | int) -> RedirectResponse:
+    return RedirectResponse(f"{page}?{urlencode(why | {'next': asked})}", 303)
