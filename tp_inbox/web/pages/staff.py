@@ -171,7 +171,7 @@ def _some(words: Any, more: Any, all_of_them: Any) -> rx.Component:
     )
 
 
-def _state(person: Any) -> rx.Component:
+def _state(person: Any) -> Any:
     return rx.match(
         person.state,
         (StaffState.ACTIVE.value, tag(person.state_label)),
