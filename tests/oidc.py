@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import secrets
 import threading
 import time
@@ -149,13 +150,17 @@ class OpenIdServer:
         }
         claims = {k: v for k, v in (claims | self.person.more | self.wrong.claims).items() if v is not None}
         if self.wrong.unsigned:
-            return jwt.encode({"alg": "none"}, claims, self._keys[0], algorithms=["none"])
+            return f"{_part({'alg': 'none', 'kid': self._keys[0].kid})}.{_part(claims)}."
         key = self.wrong.signed_by or self._keys[0]
         return jwt.encode({"alg": "RS256", "kid": self._keys[0].kid}, claims, key)
 
     def _answer(self, request: Request, content: dict[str, Any]) -> Response:
         self.asked.append(request.url.path)
         return JSONResponse(content, self.wrong.answers.get(request.url.path, 200))
+
+
+def _part(content: dict[str, Any]) -> str:
+    return urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
 
 
 def another_key() -> RSAKey:

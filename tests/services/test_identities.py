@@ -1,0 +1,68 @@
+"""Who is let in because a provider vouches for them, and who stays outside."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from sqlmodel import col
+
+from tests.cast import Town
+from tests.services.steps import change, rows, the
+from tp_inbox.domain.auditing import AuditKind
+from tp_inbox.services.identities import NoAccount, NoAddress, NotActive, VouchedFor
+from tp_inbox.services.sessions import NewSession
+from tp_inbox.storage.tables import AuditEntry, ExternalIdentity, Session, Staff
+
+ISSUER, HERE = "https://id.district.example", "192.0.2.1"
+
+
+def vouched(email: str = "", subject: str = "7", issuer: str = ISSUER) -> VouchedFor:
+    return VouchedFor(issuer, subject, email, second_step_done=False)
+
+
+async def comes(town: Town, who: VouchedFor) -> NewSession:
+    return await town.wired.services.identities.sign_in(who, HERE, "Firefox")
+
+
+async def test_a_confirmed_address_links_and_the_log_names_no_address(town: Town) -> None:
+    await comes(town, vouched(town.email("alice")))
+    assert (await the(town, ExternalIdentity)).staff_id == town.staff["alice"]
+    linked = await the(town, AuditEntry, col(AuditEntry.kind) == AuditKind.IDENTITY_LINKED)
+    assert (linked.subject_id, linked.facts) == (town.staff["alice"], {"issuer": ISSUER})
+    assert linked.names["subject"] == "7"
+
+
+async def test_who_is_known_needs_no_address(town: Town) -> None:
+    await comes(town, vouched(town.email("alice")))
+    await comes(town, vouched())
+    assert [row.staff_id for row in await rows(town, Session)] == [town.staff["alice"]] * 2
+
+
+async def test_the_same_name_at_another_issuer_is_somebody_else(town: Town) -> None:
+    await comes(town, vouched(town.email("alice")))
+    await comes(town, vouched(town.email("bob"), issuer="https://another.example"))
+    assert [row.staff_id for row in await rows(town, Session)] == [town.staff["alice"], town.staff["bob"]]
+
+
+@pytest.mark.parametrize(
+    ("email", "refusal"),
+    [("", NoAddress), ("stranger@district.example", NoAccount), ("alice@district.example.evil", NoAccount)],
+)
+async def test_nobody_else_comes_in(town: Town, email: str, refusal: type[Exception]) -> None:
+    with pytest.raises(refusal):
+        await comes(town, vouched(email))
+    assert [*await rows(town, ExternalIdentity), *await rows(town, Session), *await rows(town, AuditEntry)] == []
+
+
+async def test_who_has_left_does_not(town: Town) -> None:
+    await change(town, Staff, col(Staff.id) == town.staff["alice"], active=False)
+    with pytest.raises(NotActive):
+        await comes(town, vouched(town.email("alice")))
+    assert await rows(town, ExternalIdentity) == []
+
+
+async def test_ten_sign_ins_at_once_link_once(town: Town) -> None:
+    opened = await asyncio.gather(*(comes(town, vouched(town.email("alice"))) for _ in range(10)))
+    assert len({session.token for session in opened}) == 10
+    assert len(await rows(town, ExternalIdentity)) == 1
