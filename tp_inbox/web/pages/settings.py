@@ -6,6 +6,7 @@ import reflex as rx
 
 from tp_inbox.web.components.basics import skeleton
 from tp_inbox.web.components.oversight_readings import who_has_read
+from tp_inbox.web.components.sessions import sessions_panel
 from tp_inbox.web.components.shell import shell, sign_out_form
 from tp_inbox.web.states.settings_page import SettingsPage
 from tp_inbox.web.states.shell import ShellState
@@ -19,7 +20,7 @@ def settings() -> rx.Component:
             rx.el.h1("Settings"),
             rx.cond(
                 ShellState.ready,
-                rx.fragment(rx.cond(ShellState.tabs.personal, _signature()), who_has_read(), _signing_out()),
+                rx.fragment(rx.cond(ShellState.tabs.personal, _signature()), who_has_read(), sessions_panel(), _signing_out()),
                 skeleton(3, "card"),
             ),
             class_name="page narrow",

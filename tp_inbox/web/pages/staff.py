@@ -7,6 +7,8 @@ from typing import Any
 import reflex as rx
 
 from tp_inbox.services.staff_directory import STATE_LABELS, Choice, SortBy, StaffMember, StaffRow, StaffState
+from tp_inbox.web.components.account import account_panel
+from tp_inbox.web.components.assigning import roles_panel
 from tp_inbox.web.components.basics import avatar, empty, icon, link
 from tp_inbox.web.components.pages import (
     admin_page,
@@ -23,6 +25,8 @@ from tp_inbox.web.components.pages import (
     tag,
 )
 from tp_inbox.web.components.scripted import Dialog, Moment
+from tp_inbox.web.components.sessions import sessions_panel
+from tp_inbox.web.components.why import why_panel
 from tp_inbox.web.states.staff_pages import TWO_STEP, Chip, PersonPage, StaffListPage
 
 List, Person = StaffListPage, PersonPage
@@ -220,8 +224,8 @@ def _person(who: Any) -> rx.Component:
     return rx.fragment(
         _person_head(who),
         rx.el.div(
-            rx.el.div(),
-            rx.el.div(_account_facts(who), _personal(who)),
+            rx.el.div(roles_panel(Person.look_again), why_panel(who.name)),
+            rx.el.div(_account_facts(who), account_panel(Person.look_again), sessions_panel(), _personal(who)),
             class_name="columns",
         ),
         _renaming(who),

@@ -10,6 +10,7 @@ from tp_inbox.web.acting import actor
 from tp_inbox.web.arguments import storable
 from tp_inbox.web.states.page import Page
 from tp_inbox.web.states.readings import ReadingsState
+from tp_inbox.web.states.sessions_panel import SessionsState
 
 
 class SettingsPage(Page, rx.State):
@@ -38,6 +39,7 @@ class SettingsPage(Page, rx.State):
             self.signature = self.typed = await services().staff.signature(actor())
             self.problem, self.saved = "", False
         await (await self.get_state(ReadingsState))._fill()
+        await (await self.get_state(SessionsState))._show(actor().staff_id)
 
     def _empty(self) -> None:
         self.signature = self.typed = ""

@@ -25,11 +25,17 @@ from tp_inbox.services.staff_directory import (
 )
 from tp_inbox.web.acting import actor
 from tp_inbox.web.arguments import storable
+from tp_inbox.web.states.account import AccountState
+from tp_inbox.web.states.assigning import AssigningState
 from tp_inbox.web.states.page import Page
+from tp_inbox.web.states.sessions_panel import SessionsState
+from tp_inbox.web.states.why import WhyState
 
 NEWEST_FIRST = {SortBy.SEEN, SortBy.ADDED}
 NUMBERED = {"school", "group", "role"}
 WORDED = {"state", "two_step"}
+PANELS = (AssigningState, WhyState, SessionsState)
+"""Parts of a person's page with a state of their own: ``_show`` takes the person's id, ``_clear`` forgets them."""
 MOST_DIGITS = 15
 """Of an id: more fit into no browser's number."""
 TWO_STEP = {"on": "Two-step on", "off": "Two-step off"}
@@ -161,10 +167,23 @@ class PersonPage(Page, rx.State):
         self.renaming, self.problem = False, ""
         self.person = await services().staff_directory.person(actor(), self.person.id)
 
+    @rx.event
+    async def look_again(self) -> None:
+        """After something on the page has changed what the rest of it shows."""
+        if self.person is not None:
+            await self._fill(again=True)
+
     async def _load(self, rest: list[str], *, again: bool) -> None:
-        staff_id = _id_of(rest)
-        self.person = await services().staff_directory.person(actor(), staff_id)
+        try:
+            self.person = await services().staff_directory.person(actor(), _id_of(rest))
+        except (NotAllowed, NotFound):
+            for state in (AccountState, *PANELS):
+                (await self.get_state(state))._clear()
+            raise
         self.renaming = self.renaming and again
+        await (await self.get_state(AccountState))._show(self.person)
+        for state in PANELS:
+            await (await self.get_state(state))._show(self.person.id)
 
     def _empty(self) -> None:
         self.person, self.renaming, self.problem = None, False, ""
