@@ -73,7 +73,7 @@ class Outcome(StrEnum):
 
 
 DONE = frozenset({Outcome.GIVEN, Outcome.TAKEN})
-STANDS = frozenset({Outcome.HAS_IT, Outcome.HAS_IT_NOT})
+STANDS = frozenset({Outcome.HAS_IT, Outcome.HAS_IT_NOT, Outcome.TWICE})
 """There is nothing to do, which is no error."""
 
 

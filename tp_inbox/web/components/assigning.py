@@ -95,7 +95,7 @@ def _role() -> rx.Component:
             rx.el.option("Choose a role", value="0"),
             rx.foreach(A.roles, _role_option),
             value=A.role_id.to_string(),
-            on_change=A.choose_role,
+            on_change=lambda value: A.choose_role(value.to(int)),
         ),
         rx.cond(A.allows != "", "Allows: " + A.allows + ".", "You can give roles that allow no more than you may do."),
     )

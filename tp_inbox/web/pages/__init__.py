@@ -5,15 +5,25 @@ from __future__ import annotations
 import reflex as rx
 
 from tp_inbox.web.components.shell import PRODUCT, first_paint
+from tp_inbox.web.pages.audit import audit
+from tp_inbox.web.pages.bulk import bulk
+from tp_inbox.web.pages.invite import invite
 from tp_inbox.web.pages.messages import messages
 from tp_inbox.web.pages.not_found import not_found
 from tp_inbox.web.pages.oversight import oversight
+from tp_inbox.web.pages.roles import roles
+from tp_inbox.web.pages.schools import schools
 from tp_inbox.web.pages.settings import settings
 from tp_inbox.web.pages.sign_in import sign_in
 from tp_inbox.web.pages.staff import person, staff
 from tp_inbox.web.pages.welcome import welcome
+from tp_inbox.web.states.audit_page import AuditPage
+from tp_inbox.web.states.bulk_page import BulkPage
+from tp_inbox.web.states.invite_page import InvitePage
 from tp_inbox.web.states.messages_page import MessagesPage
 from tp_inbox.web.states.oversight_page import OversightPage
+from tp_inbox.web.states.roles_page import RolesPage
+from tp_inbox.web.states.schools_page import SchoolsPage
 from tp_inbox.web.states.settings_page import SettingsPage
 from tp_inbox.web.states.shell import ShellState
 from tp_inbox.web.states.staff_pages import PersonPage, StaffListPage
@@ -51,7 +61,14 @@ def add_to(app: rx.App) -> None:
     )
     app.add_page(settings, route="/settings", title=f"Settings – {PRODUCT}", on_load=SettingsPage.open)
     app.add_page(home, route="/admin", title=f"Admin – {PRODUCT}", on_load=ShellState.go_to_admin)
+    app.add_page(audit, route="/admin/audit/[[...splat]]", title=f"Audit log – {PRODUCT}", on_load=AuditPage.open)
+    app.add_page(
+        schools, route="/admin/schools/[[...splat]]", title=f"Schools – {PRODUCT}", on_load=SchoolsPage.open
+    )
     app.add_page(staff, route="/admin/staff", title=f"Staff – {PRODUCT}", on_load=StaffListPage.open)
+    app.add_page(bulk, route="/admin/staff/bulk", title=f"Roles for many – {PRODUCT}", on_load=BulkPage.open)
+    app.add_page(roles, route="/admin/roles/[[...splat]]", title=f"Roles – {PRODUCT}", on_load=RolesPage.open)
+    app.add_page(invite, route="/admin/staff/new", title=f"Invite – {PRODUCT}", on_load=InvitePage.open)
     app.add_page(person, route="/admin/staff/[[...splat]]", title=f"Staff – {PRODUCT}", on_load=PersonPage.open)
 
 

@@ -176,10 +176,12 @@ class AssigningState(rx.State):
 
     async def _show(self, staff_id: int) -> None:
         """Reads what the person holds. Raises NotFound for somebody who is not in the reader's list of staff."""
-        self.staff_id = staff_id
+        if staff_id != self.staff_id:
+            self._clear()
         if not staff_id:
             return
         found = await services().assignments.of_person(actor(), staff_id)
+        self.staff_id = staff_id
         self.held, self.elsewhere, self.refusal = found.roles, found.elsewhere, found.refusal
 
     def _clear(self) -> None:

@@ -11,10 +11,15 @@ from tp_inbox.services.registry import services
 from tp_inbox.web import live
 from tp_inbox.web.acting import actor
 from tp_inbox.web.reflex_internals import path_of
+from tp_inbox.web.states.audit_page import AuditPage
+from tp_inbox.web.states.bulk_page import BulkPage
 from tp_inbox.web.states.inbox import InboxState
+from tp_inbox.web.states.invite_page import InvitePage
 from tp_inbox.web.states.messages_page import MessagesPage
 from tp_inbox.web.states.new_message import NewMessageState
 from tp_inbox.web.states.oversight_page import OversightPage
+from tp_inbox.web.states.roles_page import RolesPage
+from tp_inbox.web.states.schools_page import SchoolsPage
 from tp_inbox.web.states.settings_page import SettingsPage
 from tp_inbox.web.states.shell import ShellState
 from tp_inbox.web.states.staff_pages import PersonPage, StaffListPage
@@ -25,8 +30,13 @@ PAGES = {
     "messages": MessagesPage,
     "oversight": OversightPage,
     "settings": SettingsPage,
+    "admin/roles": RolesPage,
+    "admin/audit": AuditPage,
+    "admin/schools": SchoolsPage,
     "admin/staff": StaffListPage,
     "admin/staff/*": PersonPage,
+    "admin/staff/bulk": BulkPage,
+    "admin/staff/new": InvitePage,
 }
 """By the beginning of the address, the page that loads again when it has to; * stands for any third part."""
 
