@@ -34,6 +34,11 @@ def clean_name(typed: str) -> str:
     return name
 
 
+def name_of_copy(name: str) -> str:
+    """What the copy of a role is called until somebody names it."""
+    return f"Copy of {name}"[:LONGEST_NAME].strip()
+
+
 def read_level(word: str) -> Level:
     """Raises Invalid for anything but the two levels."""
     if word not in set(Level):

@@ -59,6 +59,30 @@ class PermissionGroup:
 
 
 @dataclass(frozen=True)
+class ComparedPermission:
+    """``allowed``: by each role of the comparison, in their order."""
+
+    label: str
+    sentence: str
+    allowed: list[bool]
+
+
+@dataclass(frozen=True)
+class ComparedGroup:
+    name: str
+    permissions: list[ComparedPermission]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The roles of one level side by side."""
+
+    level: str
+    roles: list[RoleView]
+    groups: list[ComparedGroup]
+
+
+@dataclass(frozen=True)
 class HolderView:
     """One assignment of the role."""
 
@@ -157,8 +181,23 @@ def ordered(permissions: Iterable[str]) -> list[str]:
 
 def groups_of(actor: Actor, level: Level) -> list[PermissionGroup]:
     """What a role of this level can allow, in groups."""
+    return [PermissionGroup(name, [_choice(actor, p, level) for p in group]) for name, group in _groups(level)]
+
+
+def compared(roles: Sequence[RoleView], level: Level) -> Comparison:
+    columns = [role for role in roles if role.level == level]
+    lines = [ComparedGroup(name, [_compared(p, columns) for p in group]) for name, group in _groups(level)]
+    return Comparison(level, columns, lines)
+
+
+def _groups(level: Level) -> list[tuple[str, list[Permission]]]:
     groups = [(name, [p for p in group if p in words.PERMISSIONS_OF[level]]) for name, group in words.GROUPS]
-    return [PermissionGroup(name, [_choice(actor, p, level) for p in group]) for name, group in groups if group]
+    return [(name, group) for name, group in groups if group]
+
+
+def _compared(permission: Permission, roles: Sequence[RoleView]) -> ComparedPermission:
+    meaning = words.MEANINGS[permission]
+    return ComparedPermission(meaning.label, meaning.sentence, [permission in role.permissions for role in roles])
 
 
 def _choice(actor: Actor, permission: Permission, level: Level) -> PermissionChoice:

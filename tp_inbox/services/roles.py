@@ -21,11 +21,13 @@ from tp_inbox.services.assignments import among, known_places
 from tp_inbox.services.numbers import personal_inboxes
 from tp_inbox.services.role_effects import Effect, Holders, counted, effect_of, holders_of
 from tp_inbox.services.role_views import (
+    Comparison,
     Holder,
     HolderView,
     Named,
     PermissionGroup,
     RoleView,
+    compared,
     groups_of,
     holder_view,
     holders_query,
@@ -92,6 +94,11 @@ class Roles:
             roles = list(await session.scalars(select(Role).order_by(func.lower(col(Role.name)))))
             roles.sort(key=lambda role: BASE_ORDER.index(role.base_key) if role.base_key else len(BASE_ORDER))
             return await views_of(session, roles)
+
+    async def compare(self, actor: Actor) -> list[Comparison]:
+        """All roles side by side, those of each level by themselves."""
+        roles = await self.all(actor)
+        return [compared(roles, level) for level in Level]
 
     async def show(self, actor: Actor, role_id: int) -> RoleView:
         """Raises NotFound."""

@@ -98,13 +98,22 @@ class Keys(rx.Component):
 
 
 class Moment(rx.Component):
-    """A time as its reader's clock says it; ``form`` is "list" or "clock"."""
+    """A time as its reader's clock says it; ``form`` is "list", "clock", or "until" for one that is to come."""
 
     library = "$/public/components/moments.jsx"
     tag = "Moment"
 
     at: rx.Var[str]
     form: rx.Var[str]
+
+
+class ZoneClock(rx.Component):
+    """The present time in a time zone, kept true; nothing for a zone that the browser does not know."""
+
+    library = "$/public/components/moments.jsx"
+    tag = "ZoneClock"
+
+    zone: rx.Var[str]
 
 
 class DayLine(rx.Component):

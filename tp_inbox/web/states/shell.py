@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import reflex as rx
 
 from tp_inbox.domain import access
+from tp_inbox.domain.access import Actor
 from tp_inbox.services import people
 from tp_inbox.services.registry import services
 from tp_inbox.services.views import InboxTabs
@@ -21,6 +22,35 @@ SECTIONS = {
     "audit": access.views_audit_log,
 }
 """The sections of Admin, and who may use each."""
+
+
+@dataclass(frozen=True)
+class Rail:
+    """Where somebody can go: the two tabs of messages, and what the rail leads to."""
+
+    personal: bool = False
+    school: bool = False
+    several_schools: bool = False
+    writes: bool = False
+    oversight: bool = False
+    admin: list[str] = field(default_factory=list)
+
+    @property
+    def messages(self) -> bool:
+        return self.personal or self.school
+
+
+def rail_of(person: Actor) -> Rail:
+    """What the shell shows this person, and the preview of a role somebody who would hold it."""
+    schools = access.readable_school_inboxes(person)
+    return Rail(
+        personal=access.has_personal_inbox(person),
+        school=bool(schools),
+        several_schools=len(schools) > 1,
+        writes=bool(access.writable_schools(person)),
+        oversight=access.oversees(person),
+        admin=[section for section, opens in SECTIONS.items() if opens(person)],
+    )
 
 
 class ShellState(rx.State):
@@ -64,13 +94,10 @@ class ShellState(rx.State):
         person = actor()
         self.name, self.staff_id = person.name, person.staff_id
         self.initials, self.hue = people.initials(person.name), people.hue_of(person.staff_id)
-        self.sees_oversight = access.oversees(person)
-        self.admin = [section for section, opens in SECTIONS.items() if opens(person)]
-        personal, schools = access.has_personal_inbox(person), access.readable_school_inboxes(person)
-        self.tabs = replace(self.tabs, personal=personal, school=bool(schools))
-        self.sees_messages = personal or bool(schools)
-        self.several_schools = len(schools) > 1
-        self.writes = bool(access.writable_schools(person))
+        rail = rail_of(person)
+        self.tabs = replace(self.tabs, personal=rail.personal, school=rail.school)
+        self.sees_messages, self.several_schools, self.writes = rail.messages, rail.several_schools, rail.writes
+        self.sees_oversight, self.admin = rail.oversight, rail.admin
 
     async def _count(self) -> None:
         """Comes after the list, so that a text which arrives between the two is counted once."""
