@@ -20,7 +20,9 @@ def settings() -> rx.Component:
             rx.el.h1("Settings"),
             rx.cond(
                 ShellState.ready,
-                rx.fragment(rx.cond(ShellState.tabs.personal, _signature()), who_has_read(), sessions_panel(), _signing_out()),
+                rx.fragment(
+                    rx.cond(ShellState.tabs.personal, _signature()), who_has_read(), sessions_panel(), _signing_out()
+                ),
                 skeleton(3, "card"),
             ),
             class_name="page narrow",
