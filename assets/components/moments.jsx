@@ -1,9 +1,12 @@
+import { useEffect, useState } from "react";
+
 // Times as their reader's clock and calendar say them.
 const clock = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const weekday = new Intl.DateTimeFormat(undefined, { weekday: "short" });
 const longDay = new Intl.DateTimeFormat(undefined, { weekday: "long", month: "long", day: "numeric" });
 const shortDay = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
 const withYear = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", year: "numeric" });
+const until = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
 
 const dayOf = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
@@ -28,7 +31,8 @@ function asDay(date) {
 export function Moment({ at, form }) {
   if (!at) return null;
   const date = new Date(at);
-  return <time className="moment" dateTime={at} title={full.format(date)}>{form === "list" ? inList(date) : clock.format(date)}</time>;
+  const said = { list: inList, until: (day) => until.format(day), full: (day) => full.format(day) }[form] || ((day) => clock.format(day));
+  return <time className="moment" dateTime={at} title={full.format(date)}>{said(date)}</time>;
 }
 
 // A line between two bubbles of different days.
@@ -37,4 +41,23 @@ export function DayLine({ at, before }) {
   const date = new Date(at);
   if (before && dayOf(new Date(before)).getTime() === dayOf(date).getTime()) return null;
   return <div className="day-line"><span>{asDay(date)}</span></div>;
+}
+
+function clockIn(zone) {
+  try {
+    return new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit", timeZone: zone });
+  } catch {
+    return null; // a zone that this browser does not know
+  }
+}
+
+// What the clock says in a time zone, kept true while it is looked at.
+export function ZoneClock({ zone }) {
+  const [now, setNow] = useState(() => new Date());
+  useEffect(() => {
+    const ticking = setInterval(() => setNow(new Date()), 5000);
+    return () => clearInterval(ticking);
+  }, []);
+  const clock = zone && clockIn(zone);
+  return clock ? <time className="moment zone-clock">{clock.format(now)}</time> : null;
 }

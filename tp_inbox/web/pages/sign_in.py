@@ -16,10 +16,10 @@ SAMPLE = (
 
 
 def sign_in() -> rx.Component:
-    return rx.el.main(_sample(), rx.el.div(_card(), class_name="sign-in-side"), class_name="sign-in")
+    return rx.el.main(sample(), rx.el.div(_card(), class_name="sign-in-side"), class_name="sign-in")
 
 
-def _sample() -> rx.Component:
+def sample() -> rx.Component:
     """What the product is, in a picture made of its own bubbles; nothing in it is anybody's."""
     bubbles = [rx.el.div(rx.el.div(words, class_name="bubble"), class_name=f"message {side}") for side, words in SAMPLE]
     return rx.el.div(

@@ -58,8 +58,12 @@ class InboxState(rx.State):
         self.box, self.rows, self.moved, self.older, self._filled_over = "", [], [], False, ""
 
     async def _take(self, changed: Changed) -> None:
-        """A new text: its thread moves to the top, and the counts follow when it has become unread."""
+        """A new text: its thread moves to the top, and the counts follow when it has become unread. An automatic reply
+        moves nothing.
+        """
         message, thread_id = changed.message, changed.change.thread or 0
+        if message and message.outbound and not message.author_id:
+            return
         known = self._row(thread_id)
         if known and message:
             row = _renewed(known, message, changed.unread.get(actor().staff_id, 0), actor().staff_id)
