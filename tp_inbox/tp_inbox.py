@@ -26,7 +26,7 @@ from tp_inbox.web.addresses import sockets
 from tp_inbox.web.components.shell import first_paint, toasts
 from tp_inbox.web.gate import Gate, show_out
 from tp_inbox.web.headers import with_headers
-from tp_inbox.web.routes import health, second_step, sign_in, sso, welcome
+from tp_inbox.web.routes import exports, health, second_step, sign_in, sso, welcome
 from tp_inbox.web.routes.front_door import front_door
 from tp_inbox.web.routes.origin import with_origin
 from tp_inbox.web.states.push import PushState
@@ -143,6 +143,7 @@ def _routes() -> Starlette:
             *second_step.routes(settings()),
             *welcome.routes(settings()),
             *sso.routes(settings()),
+            *exports.routes(),
             *health.routes(checks),
         ]
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -33,6 +33,7 @@ PEOPLE_MEANT = 200
 """A word that is in more people's names than this means none of them."""
 LEAST_LETTERS = 3
 MOST_WORDS = 6
+YEARS = range(2000, 3000)
 NO_DAY = "Please give a day like 2026-03-08."
 HEADS = ("When (UTC)", "Who", "What", "About", "From where", "Details", "Kind", "Number")
 
@@ -72,6 +73,8 @@ class LogLine:
     actor: int
     subject: int
     details: list[Detail]
+    above: str = ""
+    """When the entry was that stands above it on the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +101,12 @@ def group_of(word: str) -> Group | None:
 def day_of(text: str) -> date | None:
     """Raises Invalid for what is no day; an empty one means any."""
     try:
-        return date.fromisoformat(text) if text else None
+        day = date.fromisoformat(text) if text else None
     except ValueError:
         raise Invalid(NO_DAY) from None
+    if day and day.year not in YEARS:
+        raise Invalid(NO_DAY)
+    return day
 
 
 class AuditLog:
@@ -115,7 +121,7 @@ class AuditLog:
         async with self._db.reading() as session:
             found = await _entries(session, asked, reach, after, ENTRIES_A_PAGE + 1)
             rows = found[:ENTRIES_A_PAGE]
-            lines = await _lines(session, rows)
+            lines = _below_each_other(await _lines(session, rows))
         return LogPage(lines, _key(rows[-1]) if len(found) > ENTRIES_A_PAGE else None)
 
     async def schools(self, actor: Actor) -> list[Choice]:
@@ -285,6 +291,10 @@ def _people(reach: Collection[int] | None) -> Select[int, str]:
     if reach is None:
         return people
     return people.where(col(Staff.id).in_(select(HELD.c.staff_id).where(HELD.c.school_id.in_(reach))))
+
+
+def _below_each_other(lines: Sequence[LogLine]) -> list[LogLine]:
+    return [replace(line, above=lines[n - 1].at if n else "") for n, line in enumerate(lines)]
 
 
 def _key(row: Entry) -> Key:

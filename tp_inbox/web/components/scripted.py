@@ -141,6 +141,34 @@ class SignInProblem(rx.Component):
     tag = "SignInProblem"
 
 
+class SignInProviders(rx.Component):
+    """A button for each provider through which staff may sign in; nothing where none is set up."""
+
+    library = "$/public/components/sso.jsx"
+    tag = "SignInProviders"
+
+
+class CodeStep(rx.Component):
+    """The form of the second step, at the end of signing in."""
+
+    library = "$/public/components/two_step.jsx"
+    tag = "CodeStep"
+
+
+class SetUpStep(rx.Component):
+    """Setting up the second step at the end of a sign-in that a role keeps waiting for it."""
+
+    library = "$/public/components/two_step.jsx"
+    tag = "SetUpStep"
+
+
+class OwnSecondStep(rx.Component):
+    """The panel of one's own second step. What it shows once never passes a state of the server."""
+
+    library = "$/public/components/two_step.jsx"
+    tag = "OwnSecondStep"
+
+
 class Dialog(rx.Component):
     """A modal dialog: Escape, a press beside it, and its own buttons call ``on_close``."""
 

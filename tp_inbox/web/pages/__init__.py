@@ -5,6 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from tp_inbox.web.components.shell import PRODUCT, first_paint
+from tp_inbox.web.pages import two_step
 from tp_inbox.web.pages.audit import audit
 from tp_inbox.web.pages.bulk import bulk
 from tp_inbox.web.pages.invite import invite
@@ -54,6 +55,8 @@ def add_to(app: rx.App) -> None:
     app.add_page(messages, route="/messages/[[...splat]]", title=PRODUCT, on_load=MessagesPage.open)
     app.add_page(home, route="/", title=PRODUCT, on_load=ShellState.go_home)
     app.add_page(sign_in, route="/sign-in", title=f"Sign in – {PRODUCT}")
+    app.add_page(two_step.code, route="/sign-in/code", title=f"Sign in – {PRODUCT}")
+    app.add_page(two_step.set_up, route="/sign-in/set-up", title=f"Two-step sign-in – {PRODUCT}")
     app.add_page(welcome, route="/welcome", title=f"Welcome – {PRODUCT}")
     app.add_page(not_found, route="404", title=f"Not found – {PRODUCT}")
     app.add_page(

@@ -26,6 +26,7 @@ from tp_inbox.web.states.staff_pages import PersonPage, StaffListPage
 from tp_inbox.web.states.thread import NO_ACCESS, ThreadState
 
 ACCESS_CHANGED = "What you may see or do here has just been changed."
+CONVERSATION_CLOSED = "The conversation that was open has closed. What you had written is kept."
 PAGES = {
     "messages": MessagesPage,
     "oversight": OversightPage,
@@ -94,15 +95,17 @@ class PushState(rx.State):
     async def _look_again(self) -> list[rx.event.EventSpec]:
         """What this person may do has changed: page, tabs, list and thread follow, and the screen says so."""
         thread, inbox = await self.get_state(ThreadState), await self.get_state(InboxState)
-        opened = thread.head.id
+        shell = await self.get_state(ShellState)
+        opened, before = thread.head.id, shell._places()
         inbox._clear()
         await thread._look_again()
         await (await self.get_state(NewMessageState))._look_again()
         await self._forget_elsewhere()
         onwards = await self._load_again()
-        if opened and not thread.head.id:
+        closed = bool(opened and not thread.head.id)
+        if closed:
             thread.missing = NO_ACCESS
-        said = rx.toast.info(ACCESS_CHANGED)
+        said = rx.toast.info(ACCESS_CHANGED, description=_change(before, shell._places(), closed=closed))
         return [said, onwards] if onwards else [said]
 
     async def _forget_elsewhere(self) -> None:
@@ -111,6 +114,13 @@ class PushState(rx.State):
             state = await self.get_state(page)
             state._empty()
             state.loading = True
+
+
+def _change(before: list[str], after: list[str], *, closed: bool) -> str:
+    """What has come and what has gone, by the names under which the screen shows it."""
+    gained, lost = [p for p in after if p not in before], [p for p in before if p not in after]
+    parts = [f"New for you: {', '.join(gained)}." if gained else "", f"Gone: {', '.join(lost)}." if lost else ""]
+    return " ".join(filter(None, [*parts, CONVERSATION_CLOSED if closed else ""]))
 
 
 def _page_at(path: str) -> type | None:
