@@ -131,6 +131,13 @@ class Schools:
             readers = await _readers(session, actor, school_id)
         return _view(school, _number_view(numbers.get(school_id)), counts, groups, readers)
 
+    async def none_yet(self, actor: Actor) -> SchoolView:
+        """What a new school begins with: the district's time zone."""
+        access.require(access.manages_schools(actor), access.SCHOOLS_ONLY)
+        async with self._db.reading() as session:
+            zone = await session.scalar(select(col(District.time_zone)).limit(1)) or ""
+        return SchoolView(fields=SchoolFields(time_zone=zone))
+
     async def create(self, actor: Actor | None, wanted: SchoolFields) -> int:
         """Makes a school with its shared inbox; its id. Without an actor, whoever runs the server does it."""
         fields = wanted.cleaned()
