@@ -28,6 +28,7 @@ from tp_inbox.services.inboxes import Inboxes
 from tp_inbox.services.leaving import Leaving
 from tp_inbox.services.numbers import Numbers
 from tp_inbox.services.oversight import Oversight
+from tp_inbox.services.own_password import OwnPassword
 from tp_inbox.services.ports import SmsGateway
 from tp_inbox.services.receiving import Receiving
 from tp_inbox.services.roles import Roles
@@ -119,6 +120,7 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
         sessions=sessions,
         second_steps=SecondSteps(db, sessions, secrets, tickets),
         identities=Identities(db, sessions),
+        own_password=OwnPassword(db),
         inboxes=Inboxes(db),
         threads=Threads(db),
         sending=Sending(db, settings.personal_number_cap),
@@ -239,7 +241,8 @@ async def run_staff_command(
 ) -> str:
     """``tp-inbox staff``: does it, and says in a sentence what was done. Raises a Refusal."""
     db = Database(settings.database)
-    accounts = build_services(db, settings).staff
+    services = build_services(db, settings)
+    accounts = services.staff
     try:
         match action:
             case "add":
@@ -254,6 +257,9 @@ async def run_staff_command(
             case "enable":
                 await accounts.enable(email)
                 return f"{email} can sign in again."
+            case "reset-second-step":
+                await services.second_steps.reset_by_the_server(email)
+                return f"{email} is signed out everywhere; the old app and recovery codes are of no use any more."
         await accounts.disable(email)
         return f"{email} is signed out everywhere and cannot sign in."
     finally:

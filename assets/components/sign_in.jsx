@@ -8,6 +8,14 @@ const SENTENCES = {
   wrong: () => "The e-mail address or the password is not right.",
   wait: (wait) => `Too many tries. Please wait ${wait} and try again.`,
   away: () => "Signing in does not work at the moment. Please try again in a minute.",
+  over: () => "Too much time has passed, or too many codes were wrong. Please sign in again.",
+  "no-account": () => "There is no account for this e-mail address here. Ask your admin to invite you.",
+  "no-address": () => "Your e-mail address is not confirmed there. Ask your admin for help.",
+  "not-active": () => "This account has been deactivated. Ask your admin for help.",
+  cancelled: () => "You have not signed in. Try again, or sign in with your password.",
+  expired: () => "That took too long, or was begun in another window. Please try again.",
+  down: () => "That way of signing in does not answer at the moment. Please try again in a minute.",
+  provider: () => "That way of signing in does not work. Please try again; if it stays so, tell your admin.",
 };
 
 function inWords(seconds) {
@@ -35,15 +43,23 @@ function keepEmail(again) {
   return () => form.removeEventListener("submit", onSubmit);
 }
 
-export function SignInProblem() {
+// The sentence of a fixed list that the address chooses.
+export function useProblem(sentences) {
   const [sentence, setSentence] = useState("");
   useEffect(() => {
     const asked = new URLSearchParams(window.location.search);
-    const make = Object.hasOwn(SENTENCES, asked.get("problem") || "") && SENTENCES[asked.get("problem")];
+    const make = Object.hasOwn(sentences, asked.get("problem") || "") && sentences[asked.get("problem")];
     const seconds = Math.max(1, Math.min(3600, parseInt(asked.get("seconds"), 10) || 1));
     if (make) setSentence(make(inWords(seconds)));
+  }, []);
+  return sentence;
+}
+
+export function SignInProblem() {
+  const sentence = useProblem(SENTENCES);
+  useEffect(() => {
     unsaved.forgetAll();
-    return keepEmail(Boolean(make));
+    return keepEmail(new URLSearchParams(window.location.search).has("problem"));
   }, []);
   return <p className="refused" role="alert" hidden={!sentence}>{sentence}</p>;
 }

@@ -100,6 +100,7 @@ def _environment(settings: Settings, url: str) -> dict[str, str]:
         "HOST": settings.host,
         "PORT": str(settings.port),
         "SIMULATOR_PORT": str(settings.simulator_port),
+        "SECRET_KEY": _secret_key(settings),
         "TWILIO_ACCOUNT_SID": sid,
         "TWILIO_AUTH_TOKEN": token,
         "TWILIO_BASE_URL": f"http://127.0.0.1:{settings.simulator_port}",
@@ -116,6 +117,15 @@ def _carrier_account(settings: Settings) -> tuple[str, str]:
     made_up = json.loads(kept.read_text())
     token = settings.twilio_auth_token.get_secret_value()
     return settings.twilio_account_sid or made_up["sid"], token or made_up["token"]
+
+
+def _secret_key(settings: Settings) -> str:
+    """As given, or else made up once and kept: without it nobody could set up two-step sign-in in a trial."""
+    kept = settings.data_dir / "secret.key"
+    if not kept.exists():
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        _write_private(kept, secrets.token_hex(32))
+    return settings.secret_key.get_secret_value() or kept.read_text()
 
 
 @contextmanager

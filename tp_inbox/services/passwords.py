@@ -22,6 +22,8 @@ _threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="passwords")
 def require_strong(password: str) -> None:
     if not MIN_CHARACTERS <= len(password) <= MAX_CHARACTERS:
         raise Invalid(f"A password has {MIN_CHARACTERS} to {MAX_CHARACTERS} characters. Several words make a good one.")
+    if not password.isprintable():
+        raise Invalid("A password cannot contain characters that cannot be seen.")
 
 
 async def hash_password(password: str) -> str:

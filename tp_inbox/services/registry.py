@@ -18,6 +18,7 @@ from tp_inbox.services.identities import Identities
 from tp_inbox.services.inboxes import Inboxes
 from tp_inbox.services.leaving import Leaving
 from tp_inbox.services.oversight import Oversight
+from tp_inbox.services.own_password import OwnPassword
 from tp_inbox.services.roles import Roles
 from tp_inbox.services.schools import Schools
 from tp_inbox.services.second_step import SecondSteps
@@ -33,6 +34,7 @@ class Services:
     sessions: Sessions
     second_steps: SecondSteps
     identities: Identities
+    own_password: OwnPassword
     inboxes: Inboxes
     threads: Threads
     sending: Sending

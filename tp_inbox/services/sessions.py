@@ -125,7 +125,7 @@ class Sessions:
             raise
 
     async def _sign_in(self, email: str, password: str, address: str, browser: str) -> NewSession:
-        account = _account(email)
+        account = account_of(email)
         await note_attempt(self._db, account, address)
         async with self._db.reading() as session:
             person = await session.scalar(select(Staff).where(col(Staff.email) == _normal(email)))
@@ -305,8 +305,9 @@ async def end_waiting_for_set_up(session: AsyncSession, staff_id: int) -> None:
     await _end(session, (col(Session.staff_id) == staff_id) & (col(Session.stage) == SessionStage.ENROL))
 
 
-async def end_sessions_of(session: AsyncSession, staff_id: int) -> None:
-    await _end(session, col(Session.staff_id) == staff_id)
+async def end_sessions_of(session: AsyncSession, staff_id: int, but: int = 0) -> None:
+    """``but``: the one session that goes on."""
+    await _end(session, and_(col(Session.staff_id) == staff_id, col(Session.id) != but))
 
 
 async def _end(session: AsyncSession, which: ColumnElement[bool]) -> list[int]:
@@ -346,7 +347,7 @@ async def _record_failure(db: Database, email: str, *, too_many: bool) -> None:
     """
     async with db.transaction() as session:
         person = await session.scalar(select(col(Staff.id)).where(col(Staff.email) == _normal(email))) or 0
-        if too_many and await _is_told(session, person, _account(email)):
+        if too_many and await _is_told(session, person, account_of(email)):
             return
         schools = (await schools_of_staff(session, [person])).get(person, ())
         facts = {"too_many": True} if too_many else {}
@@ -415,7 +416,8 @@ def _normal(email: str) -> str:
     return "".join(filter(str.isprintable, email)).strip().lower()[:254]
 
 
-def _account(email: str) -> bytes:
+def account_of(email: str) -> bytes:
+    """Under which failures for an address are counted, whether or not there is such an account."""
     return hashlib.sha256(_normal(email).encode()).digest()
 
 

@@ -6,6 +6,7 @@ import reflex as rx
 
 from tp_inbox.web.components.basics import skeleton
 from tp_inbox.web.components.oversight_readings import who_has_read
+from tp_inbox.web.components.second_step import own_password, own_second_step
 from tp_inbox.web.components.sessions import sessions_panel
 from tp_inbox.web.components.shell import shell, sign_out_form
 from tp_inbox.web.states.settings_page import SettingsPage
@@ -21,7 +22,12 @@ def settings() -> rx.Component:
             rx.cond(
                 ShellState.ready,
                 rx.fragment(
-                    rx.cond(ShellState.tabs.personal, _signature()), who_has_read(), sessions_panel(), _signing_out()
+                    rx.cond(ShellState.tabs.personal, _signature()),
+                    who_has_read(),
+                    own_second_step(),
+                    own_password(),
+                    sessions_panel(),
+                    _signing_out(),
                 ),
                 skeleton(3, "card"),
             ),

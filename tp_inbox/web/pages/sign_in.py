@@ -5,7 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from tp_inbox.web.components.basics import NativeForm
-from tp_inbox.web.components.scripted import SignInProblem
+from tp_inbox.web.components.scripted import SignInProblem, SignInProviders
 
 SAMPLE = (
     ("out", "Good morning Ms. Ali. Ayaan did very well on his science project today."),
@@ -54,5 +54,6 @@ def _card() -> rx.Component:
             method="post",
             class_name="sign-in-form",
         ),
+        SignInProviders.create(),
         class_name="card",
     )

@@ -25,6 +25,7 @@ from tp_inbox.web.components.pages import (
     tag,
 )
 from tp_inbox.web.components.scripted import Dialog, Moment
+from tp_inbox.web.components.second_step import second_step_panel
 from tp_inbox.web.components.sessions import sessions_panel
 from tp_inbox.web.components.why import why_panel
 from tp_inbox.web.states.staff_pages import TWO_STEP, Chip, PersonPage, StaffListPage
@@ -225,7 +226,13 @@ def _person(who: Any) -> rx.Component:
         _person_head(who),
         rx.el.div(
             rx.el.div(roles_panel(Person.look_again), why_panel(who.name)),
-            rx.el.div(_account_facts(who), account_panel(Person.look_again), sessions_panel(), _personal(who)),
+            rx.el.div(
+                _account_facts(who),
+                account_panel(Person.look_again),
+                second_step_panel(),
+                sessions_panel(),
+                _personal(who),
+            ),
             class_name="columns",
         ),
         _renaming(who),

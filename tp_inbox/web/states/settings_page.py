@@ -8,6 +8,7 @@ from tp_inbox.domain.errors import Invalid
 from tp_inbox.services.registry import services
 from tp_inbox.web.acting import actor
 from tp_inbox.web.arguments import storable
+from tp_inbox.web.states.own_password import OwnPasswordState
 from tp_inbox.web.states.page import Page
 from tp_inbox.web.states.readings import ReadingsState
 from tp_inbox.web.states.sessions_panel import SessionsState
@@ -38,6 +39,7 @@ class SettingsPage(Page, rx.State):
         if not again:
             self.signature = self.typed = await services().staff.signature(actor())
             self.problem, self.saved = "", False
+            (await self.get_state(OwnPasswordState))._clear()
         await (await self.get_state(ReadingsState))._fill()
         await (await self.get_state(SessionsState))._show(actor().staff_id)
 

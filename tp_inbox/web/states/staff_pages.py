@@ -28,13 +28,14 @@ from tp_inbox.web.arguments import storable
 from tp_inbox.web.states.account import AccountState
 from tp_inbox.web.states.assigning import AssigningState
 from tp_inbox.web.states.page import Page
+from tp_inbox.web.states.second_step_panel import SecondStepPanel
 from tp_inbox.web.states.sessions_panel import SessionsState
 from tp_inbox.web.states.why import WhyState
 
 NEWEST_FIRST = {SortBy.SEEN, SortBy.ADDED}
 NUMBERED = {"school", "group", "role"}
 WORDED = {"state", "two_step"}
-PANELS = (AssigningState, WhyState, SessionsState)
+PANELS = (AssigningState, WhyState, SecondStepPanel, SessionsState)
 """Parts of a person's page with a state of their own: ``_show`` takes the person's id, ``_clear`` forgets them."""
 MOST_DIGITS = 15
 """Of an id: more fit into no browser's number."""
