@@ -5,18 +5,15 @@ not is refused, and what is found, counted or listed is exactly what may be seen
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from uuid import uuid4
 
 import pytest
 
 from tests.fakes import FakeGateway
-from tests.rights.world import Person, Talk, World, build_world
+from tests.rights.inspection import Inspection
+from tests.rights.world import Talk, build_world
 from tp_inbox.domain import access
 from tp_inbox.domain.access import Actor, InboxKind
-from tp_inbox.domain.errors import Refusal
-from tp_inbox.services.registry import Services
 from tp_inbox.wiring import Wired
 
 pytestmark = pytest.mark.slow
@@ -30,36 +27,6 @@ held: dict[int, int] = {}
 """By district, how many cases were held against the rules."""
 
 
-@dataclass
-class Inspection:
-    """One person at work in a district, with what the rules say about them."""
-
-    services: Services
-    world: World
-    person: Person
-    actor: Actor
-    cases: int = 0
-    wrong: list[str] = field(default_factory=list)
-
-    async def holds(self, what: str, allowed: bool, call: Callable[[], Awaitable[object]]) -> object:
-        """The call works exactly when the rules allow it."""
-        self.cases += 1
-        try:
-            answer = await call()
-        except Refusal as refusal:
-            if allowed:
-                self.wrong.append(f"{self.person.name}: {what} was refused: {refusal.sentence}")
-            return None
-        if not allowed:
-            self.wrong.append(f"{self.person.name}: {what} was allowed")
-        return answer
-
-    def same(self, what: str, found: object, expected: object, cases: int = 1) -> None:
-        self.cases += cases
-        if found != expected:
-            self.wrong.append(f"{self.person.name}: {what}: {found} instead of {expected}")
-
-
 @pytest.mark.parametrize("seed", range(DISTRICTS))
 async def test_every_way_in_a_district_of_chance(wired: Wired, gateway: FakeGateway, seed: int) -> None:
     chance = random.Random(seed)
@@ -68,7 +35,7 @@ async def test_every_way_in_a_district_of_chance(wired: Wired, gateway: FakeGate
     for look in (_looks, _acts):  # what somebody writes changes what others see
         for inspection in people:
             await look(inspection)
-    assert [wrong for inspection in people for wrong in inspection.wrong] == []
+    assert "\n".join(wrong for inspection in people for wrong in inspection.wrong) == ""
     held[seed] = sum(inspection.cases for inspection in people)
 
 
