@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import asyncpg
+from sqlalchemy import Table
 from sqlmodel import SQLModel
 
 OTHERS_ARE_ENDED = """
@@ -40,10 +41,16 @@ class Restored:
                 OTHERS_ARE_ENDED,
                 "SET LOCAL session_replication_role = replica",
                 *(f"DELETE FROM {table}" for table in self._tables),
-                *(f"INSERT INTO {table} SELECT * FROM kept.{table}" for table in self._filled),
+                *(_put_back(t) for t in SQLModel.metadata.sorted_tables if f'"{t.name}"' in self._filled),
                 *(COUNT_ON.format(table=t.name) for t in SQLModel.metadata.sorted_tables if "id" in t.c),
             ]
         )
 
     def _run(self, script: str) -> str:
         return self._loop.run_until_complete(self._connection.execute(script))
+
+
+def _put_back(table: Table) -> str:
+    """Without the columns that the database works out itself."""
+    columns = ", ".join(f'"{column.name}"' for column in table.c if column.computed is None)
+    return f'INSERT INTO "{table.name}" ({columns}) SELECT {columns} FROM kept."{table.name}"'

@@ -195,7 +195,7 @@ def _as_facts(asked: Asked) -> tuple[dict[str, Any], dict[str, str]]:
 # Finding -----------------------------------------------------------------------------------------------------
 
 _NAMES: ColumnElement[Any] = func.plain_names(col(AuditEntry.names))
-_PERSON: ColumnElement[Any] = func.plain_words(col(Staff.name), col(Staff.email), col(Staff.title))
+_PERSON: Any = col(Staff.found_by)
 _COLUMNS = select(
     col(AuditEntry.id),
     col(AuditEntry.at),

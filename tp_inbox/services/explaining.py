@@ -199,10 +199,7 @@ def _as_overseen(subject: Subject) -> Iterable[Overseen]:
 async def _people(session: AsyncSession, reach: frozenset[int] | None, staff_id: int, words: str) -> list[Askable]:
     """Without words only the person themselves."""
     query = select(col(Staff.id), col(Staff.name)).order_by(func.plain(col(Staff.name)), col(Staff.id))
-    if words:
-        query = query.where(named(func.plain_words(col(Staff.name), col(Staff.email), col(Staff.title)), words))
-    else:
-        query = query.where(col(Staff.id) == staff_id)
+    query = query.where(named(col(Staff.found_by), words) if words else col(Staff.id) == staff_id)
     if reach is not None:
         query = query.where(col(Staff.id).in_(select(HELD.c.staff_id).where(HELD.c.school_id.in_(reach))))
     return [

@@ -471,7 +471,7 @@ async def _title(session: AsyncSession, phone_id: int) -> str:
 
 def _colleagues(person: Actor, words: str) -> Select[Staff]:
     """Active people at the schools of this person who have these words in name, address or title."""
-    found_by = func.plain_words(col(Staff.name), col(Staff.email), col(Staff.title))
+    found_by = col(Staff.found_by)
     near = select(HELD.c.staff_id).where(HELD.c.school_id.in_(list(person.schools)))
     return (
         select(Staff)

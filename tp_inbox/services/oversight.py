@@ -250,7 +250,7 @@ def _conditions(question: Question) -> list[ColumnElement[bool]]:
     if family:
         conditions.append(col(Thread.phone_id).in_(_phones_of(family)))
     if person:
-        words = func.plain_words(col(Staff.name), col(Staff.email), col(Staff.title))
+        words = col(Staff.found_by)
         conditions.append(col(Inbox.staff_id).in_(select(col(Staff.id)).where(named(words, person))))
     if question.school:
         conditions.append(concerning_schools([question.school]))

@@ -343,7 +343,7 @@ def _narrowed(asked: Asked, reach: frozenset[int] | None) -> list[ColumnElement[
     if asked.two_step:
         wanted.append(TWO_STEP if _one_of(OnOff, asked.two_step) is OnOff.ON else ~TWO_STEP)
     if words := as_asked(asked.words):
-        wanted.append(named(func.plain_words(col(Staff.name), col(Staff.email), col(Staff.title)), words))
+        wanted.append(named(col(Staff.found_by), words))
     return wanted
 
 

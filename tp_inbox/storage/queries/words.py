@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, func
+from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from tp_inbox.domain.phone import digits
@@ -19,7 +20,7 @@ def asked(words: str) -> str:
     return " ".join(words.replace("\x00", " ").split())[:LONGEST_QUESTION]
 
 
-def named(plain: ColumnElement[Any], words: str) -> ColumnElement[bool]:
+def named(plain: ColumnElement[Any] | Mapped[Any], words: str) -> ColumnElement[bool]:
     """Each word is somewhere in the name: "sofia" finds Sofía. ``plain``: the name in small letters without accents,
     in the form for which there is an index.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Index, UniqueConstraint, literal_column, text
+from sqlalchemy import Column, Computed, Index, Text, UniqueConstraint, literal_column, text
 from sqlmodel import Field, SQLModel
 
 from tp_inbox.storage.base import key, link, maybe, moment, now, part_of_key, words
@@ -17,9 +17,9 @@ class Staff(SQLModel, table=True):
     __table_args__ = (
         Index(
             "ix_staff_words_trgm",
-            literal_column("plain_words(name, email, title)").label("plain_words"),
+            "found_by",
             postgresql_using="gin",
-            postgresql_ops={"plain_words": "gin_trgm_ops"},
+            postgresql_ops={"found_by": "gin_trgm_ops"},
         ),
         Index("ix_staff_by_name", literal_column("plain(name)").label("plain_name"), "id"),
         Index(None, "created_at", "id"),
@@ -33,6 +33,11 @@ class Staff(SQLModel, table=True):
     signature: str = Field(default="", description="goes under each personal message")
     active: bool = Field(default=True)
     created_at: datetime = now()
+    found_by: str | None = Field(
+        default=None,
+        sa_column=Column(Text, Computed("plain_words(name, email, title)", persisted=True)),
+        description="the database's own: name, address and title in small letters without accents",
+    )
 
 
 class SessionStage(StrEnum):
