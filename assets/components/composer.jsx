@@ -26,7 +26,8 @@ function above(place, now) {
 function begin(thread, draftKey, initial, sentKeys) {
   const gone = (key) => outbox.has(key) || sentKeys.includes(key);
   const kept = unsaved.find(thread);
-  if (kept && !gone(kept.key) && (kept.key === draftKey || !initial || gone(draftKey))) return { ...kept, late: true };
+  const outrun = kept?.left && initial && !kept.words.startsWith(initial); // written on in another window
+  if (kept && !outrun && !gone(kept.key) && (kept.key === draftKey || !initial || gone(draftKey))) return { ...kept, late: true };
   return gone(draftKey) ? { key: crypto.randomUUID(), words: "" } : { key: draftKey, words: initial || "" };
 }
 
@@ -82,7 +83,10 @@ export function Composer(props) {
     return () => {
       document.removeEventListener("change", onChange, true);
       window.removeEventListener("pagehide", onHide);
+      // The thread may have closed because access went: then the server takes no draft of it, until access is back.
+      const last = untold.current;
       saveNow();
+      if (last) unsaved.keep(...last, true);
     };
   }, []);
 

@@ -12,8 +12,9 @@ function quietly(work) {
 }
 
 export const unsaved = {
-  keep: (thread, key, words) =>
-    quietly(() => sessionStorage.setItem(PREFIX + thread, JSON.stringify({ key, words, at: Date.now() }))),
+  // left: told to the server when the composer went; it may have come too late.
+  keep: (thread, key, words, left = false) =>
+    quietly(() => sessionStorage.setItem(PREFIX + thread, JSON.stringify({ key, words, left, at: Date.now() }))),
   find: (thread) =>
     quietly(() => {
       const kept = JSON.parse(sessionStorage.getItem(PREFIX + thread));

@@ -48,7 +48,8 @@ class ComposerState(rx.State):
     async def type(self, thread_id: int, key: str, written: str) -> None:
         """Keeps the draft and measures it; comes some milliseconds after the last key."""
         written = storable(written)
-        await services().threads.save_draft(actor(), thread_id, _uuid(key), written)
+        if not await self._kept(thread_id, key, written):
+            return
         self._touched = thread_id
         if thread_id == await self._open_thread():
             self.length = await self._measured(thread_id, written)
@@ -86,6 +87,18 @@ class ComposerState(rx.State):
         self._left = thread_id if target != thread_id else 0
         self._touched = thread_id
         return rx.redirect(f"/messages/{box}/{target}")
+
+    async def _kept(self, thread_id: int, key: str, written: str) -> bool:
+        """The last letters before a thread closed come after it. The screen has said so already, and the tab holds
+        them until the thread is open to this person again.
+        """
+        try:
+            await services().threads.save_draft(actor(), thread_id, _uuid(key), written)
+        except NotFound:
+            if thread_id == await self._open_thread():
+                raise
+            return False
+        return True
 
     def _refuse(self, sentence: str, key: str) -> None:
         self.refused, self.refused_key = sentence, key

@@ -22,6 +22,7 @@ SECTIONS = {
     "audit": access.views_audit_log,
 }
 """The sections of Admin, and who may use each."""
+SECTION_NAMES = {"staff": "Staff", "roles": "Roles", "schools": "Schools", "audit": "Audit log"}
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,16 @@ class ShellState(rx.State):
         self.tabs = replace(self.tabs, personal=rail.personal, school=rail.school)
         self.sees_messages, self.several_schools, self.writes = rail.messages, rail.several_schools, rail.writes
         self.sees_oversight, self.admin = rail.oversight, rail.admin
+
+    def _places(self) -> list[str]:
+        """What the rail and the tabs lead to, by name."""
+        shown = {
+            "Personal messages": self.tabs.personal,
+            "School messages": self.tabs.school,
+            "Oversight": self.sees_oversight,
+        }
+        admin = [f"Admin – {SECTION_NAMES[section]}" for section in self.admin]
+        return [name for name, there in shown.items() if there] + admin
 
     async def _count(self) -> None:
         """Comes after the list, so that a text which arrives between the two is counted once."""
