@@ -91,7 +91,7 @@ def _add_staff(parser: argparse.ArgumentParser) -> None:
         ("disable", "sign the person out everywhere, and let nobody sign in"),
         ("enable", "let the person sign in again"),
         ("reset-password", "print a new password, and sign the person out everywhere"),
-        ("reset-second-step", "for a lost phone: forget the app and the recovery codes, sign the person out everywhere"),
+        ("reset-second-step", "for a lost phone: forget app and recovery codes, and sign the person out everywhere"),
     ):
         actions.add_parser(action, help=what).add_argument("email")
     give = actions.add_parser("give", help="give one more role")

@@ -230,6 +230,9 @@ async def run_audit_command(settings: Settings, before: date | None = None) -> s
 CAN_SIGN_IN = "{email} can sign in with this password: {password}"
 
 
+SECOND_STEP_GONE = "is signed out everywhere; the old app and the old recovery codes are of no use any more."
+
+
 async def run_staff_command(
     settings: Settings,
     action: str,
@@ -254,13 +257,13 @@ async def run_staff_command(
             case "give":
                 await accounts.give(email, role, school)
                 return f"{email} is now {role} at {school or 'the district'}, too."
-            case "enable":
-                await accounts.enable(email)
-                return f"{email} can sign in again."
-            case "reset-second-step":
-                await services.second_steps.reset_by_the_server(email)
-                return f"{email} is signed out everywhere; the old app and recovery codes are of no use any more."
-        await accounts.disable(email)
-        return f"{email} is signed out everywhere and cannot sign in."
+        acts = {
+            "disable": (accounts.disable, "is signed out everywhere and cannot sign in."),
+            "enable": (accounts.enable, "can sign in again."),
+            "reset-second-step": (services.second_steps.reset_by_the_server, SECOND_STEP_GONE),
+        }
+        act, told = acts[action]
+        await act(email)
+        return f"{email} {told}"
     finally:
         await db.close()
