@@ -14,6 +14,7 @@ from tp_inbox.domain.permissions import BASE_ROLES, Permission
 from tp_inbox.services.roles import BASE_STAYS, GONE, MEANWHILE, Wanted
 from tp_inbox.services.staff import assign
 from tp_inbox.storage.tables import Assignment, Role
+from tp_inbox.web.states.assigning import AssigningState
 from tp_inbox.web.states.push import ACCESS_CHANGED
 from tp_inbox.web.states.role_editor import SAVED
 from tp_inbox.web.states.roles_page import RolesPage
@@ -34,6 +35,10 @@ HANDLERS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "close_deletion": (RolesPage.close_deletion, ()),
     "find_holder": (RolesPage.find_holder, ("a",)),
     "show_more_holders": (RolesPage.show_more_holders, ()),
+    "holders_changed": (RolesPage.holders_changed, ()),
+    "ask_to_take": (RolesPage.ask_to_take, (1,)),
+    "keep": (RolesPage.keep, ()),
+    "take": (RolesPage.take, ()),
     "open": (RolesPage.open, ()),
 }
 
@@ -214,6 +219,38 @@ class TestDeleting:
         diana = await at_role(stage, "School Viewer")
         assert (await diana.call(RolesPage.ask_deletion)).says(BASE_STAYS)
         assert not var(diana, "deleting")
+
+
+class TestGivingAndTaking:
+    async def test_it_is_given_from_its_page(self, stage: Stage) -> None:
+        diana = await at_role(stage, "Nurse")
+        await diana.call(AssigningState.start_for_role, (await role(stage, "Nurse")).id)
+        await diana.call(AssigningState.find_person, "vera")
+        await diana.call(AssigningState.add_person, stage.town.staff["vera"])
+        await diana.call(AssigningState.toggle_place, f"school:{stage.town.schools[LINCOLN]}")
+        await diana.call(AssigningState.give)
+        await diana.call(RolesPage.holders_changed)
+        assert [h["name"] for h in var(diana, "holders")] == ["Bob Brown", "Vera Vance"]
+
+    async def test_it_is_taken_from_its_page_but_not_the_last_one(self, stage: Stage) -> None:
+        async with stage.town.wired.db.transaction() as session:
+            await assign(session, stage.town.staff["vera"], "Nurse", LINCOLN)
+        diana = await at_role(stage, "Nurse")
+        bob, vera = var(diana, "holders")
+        await diana.call(RolesPage.ask_to_take, vera["id"])
+        await diana.call(RolesPage.take)
+        assert [h["name"] for h in var(diana, "holders")] == ["Bob Brown"]
+        await diana.call(RolesPage.ask_to_take, bob["id"])
+        await diana.call(RolesPage.take)
+        assert "Everyone keeps at least one role" in var(diana, "take_problem")
+        assert access.has_personal_inbox(await stage.town.actor("bob"))
+
+    async def test_an_assignment_that_is_not_on_the_page_is_not_taken(self, stage: Stage) -> None:
+        diana = await at_role(stage, "Nurse")
+        (held,) = await rows(stage.town, Assignment, col(Assignment.staff_id) == stage.town.staff["dora"])
+        await diana.call(RolesPage.ask_to_take, held.id)
+        await diana.call(RolesPage.take)
+        assert await rows(stage.town, Assignment, col(Assignment.id) == held.id)
 
 
 class TestAsItsHolder:

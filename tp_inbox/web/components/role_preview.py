@@ -31,7 +31,7 @@ def _where() -> rx.Component:
             rx.el.select(
                 rx.foreach(RolesPage.schools, lambda s: rx.el.option(s.name, value=s.id.to_string())),
                 value=RolesPage.school_id.to_string(),
-                on_change=RolesPage.choose_school,
+                on_change=lambda value: RolesPage.choose_school(value.to(int)),
             ),
         ),
     )

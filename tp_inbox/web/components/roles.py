@@ -9,6 +9,7 @@ import reflex as rx
 from tp_inbox.domain.roles import LONGEST_NAME
 from tp_inbox.services.role_effects import Effect, EffectLine, PersonEffect
 from tp_inbox.services.role_views import HolderView, RoleView
+from tp_inbox.web.components.assigning import give_dialog
 from tp_inbox.web.components.basics import avatar, icon, link
 from tp_inbox.web.components.pages import (
     cell,
@@ -24,6 +25,7 @@ from tp_inbox.web.components.pages import (
 )
 from tp_inbox.web.components.role_preview import role_preview
 from tp_inbox.web.components.scripted import Dialog, Moment, PermissionTree
+from tp_inbox.web.states.assigning import AssigningState
 from tp_inbox.web.states.roles_page import RolesPage
 
 UP = ("Roles", "/admin/roles")
@@ -163,7 +165,7 @@ def _source() -> rx.Component:
             rx.el.option("An empty role", value="0"),
             rx.foreach(RolesPage.sources, _source_choice),
             value=RolesPage.source_id.to_string(),
-            on_change=RolesPage.choose_source,
+            on_change=lambda value: RolesPage.choose_source(value.to(int)),
         ),
     )
 
@@ -208,7 +210,11 @@ def _holders() -> rx.Component:
         ),
         rx.cond(
             RolesPage.holders.length() > 0,
-            table("Who holds it", ("Person", "Where", "Since"), rx.foreach(RolesPage.holders, _holder)),
+            table(
+                "Who holds it",
+                ("Person", "Where", "Since", _hidden("Take away")),
+                rx.foreach(RolesPage.holders, _holder),
+            ),
             rx.el.p(nobody, class_name="quiet-text"),
         ),
         rx.cond(
@@ -217,12 +223,37 @@ def _holders() -> rx.Component:
                 "Show more", type="button", class_name="button quiet older", on_click=RolesPage.show_more_holders
             ),
         ),
-        actions=[rx.cond(RolesPage.role.holders > 0, tag(_people(RolesPage.role.holders), "quiet"))],
+        give_dialog(RolesPage.holders_changed),
+        _taking(),
+        actions=[rx.cond(RolesPage.gives_roles, _give_button())],
     )
 
 
-def _people(count: rx.Var[int]) -> rx.Var[str]:
-    return rx.cond(count == 1, "1 person", count.to_string() + " people")
+def _give_button() -> rx.Component:
+    give = AssigningState.start_for_role(RolesPage.role.id)
+    return rx.el.button(icon("user-plus", 18), "Give to people", type="button", class_name="button", on_click=give)
+
+
+def _taking() -> rx.Component:
+    return Dialog.create(
+        rx.cond(
+            RolesPage.taking,
+            rx.el.p(
+                rx.el.strong(RolesPage.taking.name),
+                " holds it here: ",
+                RolesPage.taking.where,
+                ". It goes at once. What was written stays, drafts too.",
+            ),
+        ),
+        refused(RolesPage.take_problem),
+        dialog_buttons(
+            rx.el.button("Keep it", type="button", class_name="button", on_click=RolesPage.keep),
+            rx.el.button("Take away", type="button", class_name="button danger", on_click=RolesPage.take),
+        ),
+        open=RolesPage.taking.bool(),
+        title="Take “" + RolesPage.role.name + "” away?",
+        on_close=RolesPage.keep,
+    )
 
 
 def _holder(holder: rx.Var[HolderView]) -> rx.Component:
@@ -242,8 +273,23 @@ def _holder(holder: rx.Var[HolderView]) -> rx.Component:
         ),
         cell("Where", holder.where),
         cell("Since", Moment.create(at=holder.since, form="list")),
+        cell("", rx.cond(RolesPage.gives_roles, _take_button(holder))),
         key=holder.id,
     )
+
+
+def _take_button(holder: rx.Var[HolderView]) -> rx.Component:
+    return rx.el.button(
+        "Take away",
+        _hidden(" from " + holder.name + ", " + holder.where),
+        type="button",
+        class_name="button small quiet",
+        on_click=RolesPage.ask_to_take(holder.id),
+    )
+
+
+def _hidden(words: Any) -> rx.Component:
+    return rx.el.span(words, class_name="visually-hidden")
 
 
 # Before it is saved -----------------------------------------------------------------------------------------
@@ -360,6 +406,6 @@ def _successor() -> rx.Component:
             rx.el.option(nothing, value="0"),
             rx.foreach(RolesPage.deletion.successors, lambda r: rx.el.option(r.name, value=r.id.to_string())),
             value=RolesPage.successor_id.to_string(),
-            on_change=RolesPage.choose_successor,
+            on_change=lambda value: RolesPage.choose_successor(value.to(int)),
         ),
     )

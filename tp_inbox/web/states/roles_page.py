@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import reflex as rx
 
-from tp_inbox.domain.errors import NotFound
+from tp_inbox.domain import access
+from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound
 from tp_inbox.services.registry import services
 from tp_inbox.services.role_views import Comparison, HolderView, RoleView
 from tp_inbox.web.acting import actor
@@ -13,6 +14,7 @@ from tp_inbox.web.states.page import Page
 from tp_inbox.web.states.role_editor import RoleEnd
 
 MOST_DIGITS = 15
+TAKEN = "{name} does not hold it there any more."
 
 
 class RoleHolders(rx.State, mixin=True):
@@ -21,6 +23,11 @@ class RoleHolders(rx.State, mixin=True):
     holders: list[HolderView] = []
     more_holders: bool = False
     holder_words: str = ""
+    gives_roles: bool = False
+    """Whether the reader gives roles to people, and takes them."""
+    taking: HolderView | None = None
+    """The assignment that is about to be taken."""
+    take_problem: str = ""
     _held_role: int = 0
 
     @rx.event
@@ -37,17 +44,47 @@ class RoleHolders(rx.State, mixin=True):
         )
         self.holders = [*self.holders, *further]
 
+    @rx.event
+    async def holders_changed(self) -> None:
+        """The role has just been given from this page."""
+        await self._read_holders()
+
+    @rx.event
+    def ask_to_take(self, assignment_id: int) -> None:
+        self.taking = next((held for held in self.holders if held.id == assignment_id), None)
+        self.take_problem = ""
+
+    @rx.event
+    def keep(self) -> None:
+        self.taking, self.take_problem = None, ""
+
+    @rx.event
+    async def take(self) -> rx.event.EventSpec | None:
+        if self.taking is None:
+            return None
+        try:
+            await services().assignments.take(actor(), [self.taking.id])
+        except (Invalid, NotAllowed, NotFound) as refusal:
+            self.take_problem = refusal.sentence
+            return None
+        said = TAKEN.format(name=self.taking.name)
+        self.taking = None
+        await self._read_holders()
+        return rx.toast.success(said)
+
     async def _show_holders(self, role_id: int, *, again: bool) -> None:
         if not again:
-            self.holder_words = ""
+            self.holder_words, self.taking, self.take_problem = "", None, ""
         self._held_role = role_id
         await self._read_holders()
 
     async def _read_holders(self) -> None:
         self.holders, self.more_holders = await services().roles.holders(actor(), self._held_role, self.holder_words)
+        self.gives_roles = access.manages_all_staff(actor())
 
     def _empty_holders(self) -> None:
         self.holders, self.more_holders, self.holder_words, self._held_role = [], False, "", 0
+        self.gives_roles, self.taking, self.take_problem = False, None, ""
 
 
 class RolesPage(Page, RoleEnd, RoleHolders, rx.State):
