@@ -26,7 +26,7 @@ LINCOLN, ROOSEVELT = "Lincoln Middle School", "Roosevelt High School"
 ALICES_NUMBER, BOBS_NUMBER, CHARLIES_NUMBER = "+13125550111", "+13125550112", "+16305550113"
 
 Row = TypeVar("Row", bound=SQLModel)
-_sids = itertools.count(1)
+_sids = itertools.count(1_000_000)  # the fake carrier counts its own from 1
 
 
 async def send(

@@ -7,10 +7,12 @@ from sqlmodel import col
 
 from tests.cast import PASSWORD, Town
 from tests.services.steps import LINCOLN, ROOSEVELT, listening, rows
+from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.errors import Invalid, SignedOut
 from tp_inbox.domain.permissions import Permission
+from tp_inbox.services.audit import ON_THE_SERVER
 from tp_inbox.storage.feed import ChangeKind
-from tp_inbox.storage.tables import Assignment, Inbox, Staff
+from tp_inbox.storage.tables import Assignment, AuditEntry, Inbox, Staff
 
 
 async def sign_in(town: Town, email: str, password: str) -> str:
@@ -76,6 +78,44 @@ class TestDisabling:
         for ask in (town.wired.services.staff.disable, town.wired.services.staff.reset_password):
             with pytest.raises(Invalid, match="no account"):
                 await ask("nobody@district.example")
+
+
+class TestByWhoeverRunsTheServer:
+    async def test_a_link_lets_somebody_choose_a_password(self, town: Town) -> None:
+        link = await town.wired.services.staff.link(town.email("alice"))
+        token = link.url.partition("#")[2]
+        await town.wired.services.account_links.accept(token, "seven quiet herons", "192.0.2.1", "")
+        await sign_in(town, town.email("alice"), "seven quiet herons")
+
+    async def test_one_more_role_counts_at_once_and_is_given_once(self, town: Town) -> None:
+        staff = town.wired.services.staff
+        await staff.give(town.email("bob"), "School Viewer", LINCOLN)
+        assert (await town.actor("bob")).schools_with(Permission.VIEW_SCHOOL_INBOX) == {town.schools[LINCOLN]}
+        with pytest.raises(Invalid, match="already"):
+            await staff.give(town.email("bob"), "School Viewer", LINCOLN)
+
+    async def test_who_was_disabled_can_be_enabled(self, town: Town) -> None:
+        staff = town.wired.services.staff
+        await staff.disable(town.email("alice"))
+        await staff.enable(town.email("alice"))
+        await sign_in(town, town.email("alice"), PASSWORD)
+
+    async def test_all_of_it_is_written_down_as_done_on_the_server(self, town: Town) -> None:
+        staff = town.wired.services.staff
+        await staff.add("ana@district.example", "Ana", "", "School Admin", LINCOLN)
+        for do in (staff.link, staff.reset_password, staff.disable, staff.enable):
+            await do(town.email("alice"))
+        await staff.give(town.email("alice"), "School Viewer", LINCOLN)
+        entries = await rows(town, AuditEntry)
+        assert {e.kind for e in entries} == {
+            AuditKind.INVITED,
+            AuditKind.ROLE_GIVEN,
+            AuditKind.RESET_LINK_MADE,
+            AuditKind.PASSWORD_CHANGED,
+            AuditKind.DEACTIVATED,
+            AuditKind.REACTIVATED,
+        }
+        assert {(e.actor_id, e.address) for e in entries} == {(None, ON_THE_SERVER)}
 
 
 async def test_a_reset_password_signs_out_everywhere_and_the_old_one_is_wrong(town: Town) -> None:

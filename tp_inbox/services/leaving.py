@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, func, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
@@ -472,10 +472,11 @@ async def _title(session: AsyncSession, phone_id: int) -> str:
 def _colleagues(person: Actor, words: str) -> Select[Staff]:
     """Active people at the schools of this person who have these words in name, address or title."""
     found_by = col(Staff.found_by)
+    words = asked(words)
     near = select(HELD.c.staff_id).where(HELD.c.school_id.in_(list(person.schools)))
     return (
         select(Staff)
-        .where(col(Staff.active), col(Staff.id).in_(near), named(found_by, asked(words)))
+        .where(col(Staff.active), col(Staff.id).in_(near), named(found_by, words) if words else true())
         .order_by(col(Staff.name), col(Staff.id))
         .limit(MOST_LISTED)
     )

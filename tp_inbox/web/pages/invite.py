@@ -51,7 +51,7 @@ def _role() -> rx.Component:
         rx.el.option("Choose a role", value="0"),
         rx.foreach(I.roles, _role_option),
         value=I.role_id.to_string(),
-        on_change=I.choose_role,
+        on_change=lambda value: I.choose_role(value.to(int)),
     )
     return field("First role", select, rx.cond(I.role_id > 0, rx.el.span(allows), "More can be given later."))
 
@@ -108,7 +108,11 @@ def _several() -> rx.Component:
         field(
             "People",
             rx.el.textarea(
-                rows="7", placeholder=SEVERAL, on_change=I.look.debounce(300), spell_check=False, class_name="pasted"
+                rows="7",
+                placeholder=SEVERAL,
+                on_change=lambda text: I.look(text.to(str)).debounce(300),
+                spell_check=False,
+                class_name="pasted",
             ),
             "A line for each: name, e-mail address, title. Lines copied from a spreadsheet work, too.",
         ),
