@@ -79,8 +79,8 @@ def _reading(reading: rx.Var[Reading]) -> rx.Component:
                 ),
             ),
             rx.el.bdi(reading.reason, class_name="quiet-text"),
+            Moment.create(at=reading.at, form="full"),
             class_name="two-lines",
         ),
-        Moment.create(at=reading.at, form="list"),
         key=reading.id.to_string(),
     )

@@ -101,9 +101,7 @@ def _door() -> rx.Component:
                     "’s own conversation with ",
                     rx.el.strong(HEAD.title),
                     ". ",
-                    rx.cond(
-                        HEAD.at != "", rx.fragment("It was last written in: ", Moment.create(at=HEAD.at, form="list"))
-                    ),
+                    rx.cond(HEAD.at != "", rx.fragment("Its last message: ", Moment.create(at=HEAD.at, form="list"))),
                 ),
                 class_name="door-words",
             ),
