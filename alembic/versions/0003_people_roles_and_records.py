@@ -20,9 +20,10 @@ RETURN plain(first || ' ' || second || ' ' || third)
 
 PLAIN_NAMES = """
 CREATE FUNCTION plain_names(names jsonb) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN plain(jsonb_path_query_array(names - 'salt'::text, '$.*')::text)
+RETURN plain(translate(jsonb_path_query_array(names - 'salt'::text, '$.*')::text, '"[],', '    '))
 """
-"""What an entry of the audit log is found by: the names themselves, not what they are called, nor the salt."""
+"""What an entry of the audit log is found by: the names themselves, not what they are called, nor the salt. A blank goes
+before each, so that a short one can be found by how it begins."""
 
 APPEND_ONLY = """
 CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$

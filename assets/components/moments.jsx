@@ -8,6 +8,7 @@ const shortDay = new Intl.DateTimeFormat(undefined, { month: "short", day: "nume
 const withYear = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", year: "numeric" });
 const until = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 
 const dayOf = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
 const daysAgo = (date) => Math.round((dayOf(new Date()) - dayOf(date)) / 86400000);
@@ -31,7 +32,7 @@ function asDay(date) {
 export function Moment({ at, form }) {
   if (!at) return null;
   const date = new Date(at);
-  const said = { list: inList, until: (day) => until.format(day), full: (day) => full.format(day) }[form] || ((day) => clock.format(day));
+  const said = { list: inList, until: (day) => until.format(day), full: (day) => exact.format(day) }[form] || ((day) => clock.format(day));
   return <time className="moment" dateTime={at} title={full.format(date)}>{said(date)}</time>;
 }
 

@@ -151,6 +151,14 @@ class TestFinding:
         await entry(town, K.SIGNED_IN, "alice", "alice")
         assert await found(town, words=words) == [wanted]
 
+    async def test_a_short_word_is_the_beginning_of_a_name(self, town: Town) -> None:
+        await change(town, Staff, col(Staff.id) == town.staff["bob"], name="Li Xu")
+        wanted = await given(town)
+        await given(town, "alice")
+        for words in ("Xu", "xu nurse", "x"):
+            assert await found(town, words=words) == [wanted]
+        assert await found(town, words="ur") == []
+
     @pytest.mark.parametrize("words", ["bob charlie", "salt", "subject", "50%", "_ob", "nurs_", "\0", "x" * 500])
     async def test_not_by_what_nobody_is_called(self, town: Town, words: str) -> None:
         await given(town)

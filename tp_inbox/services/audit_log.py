@@ -22,7 +22,7 @@ from tp_inbox.services.audit_sentences import GROUPS, KINDS, Detail, Group, Told
 from tp_inbox.services.csv_files import BYTE_ORDER_MARK, write_rows
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.queries.places import HELD
-from tp_inbox.storage.queries.words import asked as cleaned, named
+from tp_inbox.storage.queries.words import asked as cleaned, begun, named
 from tp_inbox.storage.tables import AuditEntry, District, Role, School, SchoolGroup, Staff
 
 ENTRIES_A_PAGE = 50
@@ -32,6 +32,7 @@ PEOPLE_OFFERED = 8
 PEOPLE_MEANT = 200
 """A word that is in more people's names than this means none of them."""
 LEAST_LETTERS = 3
+"""Of a word that is looked for in the middle of names; no index helps to find a shorter one there."""
 MOST_WORDS = 6
 YEARS = range(2000, 3000)
 NO_DAY = "Please give a day like 2026-03-08."
@@ -252,7 +253,7 @@ async def _has_word(session: AsyncSession, word: str) -> ColumnElement[bool]:
     people = await _meant(session, word) if len(word) >= LEAST_LETTERS else []
     kinds = _kinds_called(word.lower())
     return or_(
-        named(_NAMES, word),
+        named(_NAMES, word) if len(word) >= LEAST_LETTERS else begun(_NAMES, word),
         _concerns(people) if people else false(),
         col(AuditEntry.kind).in_(kinds) if kinds else false(),
     )

@@ -27,6 +27,13 @@ def named(plain: ColumnElement[Any] | Mapped[Any], words: str) -> ColumnElement[
     return and_(*(plain.like(func.plain(f"%{_literal(word)}%")) for word in words.split()))
 
 
+def begun(plain: ColumnElement[Any] | Mapped[Any], word: str) -> ColumnElement[bool]:
+    """A part of the name begins so: what a word is looked for by that is too short to be found in the middle of one.
+    ``plain``: as above, with a blank before each part.
+    """
+    return plain.like(func.plain(f"% {_literal(word)}%"))
+
+
 def numbered(words: str) -> ColumnElement[bool]:
     """A family's number that has these digits; nothing when letters were typed, or too few digits."""
     wanted = digits(words)
