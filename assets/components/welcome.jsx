@@ -99,14 +99,15 @@ function ChoosePassword({ token, owner, shortest, longest, onOver }) {
       </dl>
       <form className="sign-in-form" onSubmit={accept} noValidate>
         <input type="email" name="email" autoComplete="username" value={owner.email} readOnly hidden />
-        <label htmlFor="password">Password
+        <div className="password-field">
+          <label htmlFor="password">Password</label>
           <span className="password-box">
             <input ref={field} id="password" name="password" type={shown ? "text" : "password"} value={password} maxLength={longest}
               autoComplete="new-password" autoFocus spellCheck={false} autoCapitalize="none" aria-describedby="password-rule"
               aria-invalid={Boolean(problem)} onChange={(event) => { setPassword(event.target.value); setProblem(""); }} />
             <button type="button" className="show-password" aria-pressed={shown} onClick={() => setShown(!shown)}>{shown ? "Hide" : "Show"}</button>
           </span>
-        </label>
+        </div>
         <p id="password-rule" className={enough ? "password-rule met" : "password-rule"}>{rule}</p>
         {problem && <p className="refused" role="alert">{problem}</p>}
         <button type="submit" className="button primary wide" disabled={busy}>{owner.invites ? "Start" : "Save and sign in"}</button>

@@ -30,11 +30,10 @@ def _inviting() -> rx.Component:
         rx.el.div(
             _way("One person", ~I.several, I.for_one),
             _way("Several people", I.several, I.for_several),
-            class_name="switch",
+            class_name="ways",
             role="group",
             aria_label="How many people",
         ),
-        rx.el.div(_role(), rx.cond(I.role_id > 0, _place()), class_name="card form"),
         rx.cond(I.several, _several(), _one()),
         class_name="stack invite",
     )
@@ -43,6 +42,10 @@ def _inviting() -> rx.Component:
 def _way(label: str, chosen: Any, on_click: Any) -> rx.Component:
     pressed = {"aria-pressed": rx.cond(chosen, "true", "false")}
     return rx.el.button(label, type="button", on_click=on_click, custom_attrs=pressed)
+
+
+def _role_and_place() -> rx.Component:
+    return rx.el.div(_role(), rx.cond(I.role_id > 0, _place()), class_name="side-by-side")
 
 
 def _role() -> rx.Component:
@@ -88,6 +91,7 @@ def _one() -> rx.Component:
             rx.el.input(name="title", max_length=80, auto_complete="off"),
             "Families read it with the first personal message, for example “counselor”.",
         ),
+        _role_and_place(),
         _problem(),
         rx.el.div(rx.el.button("Invite", type="submit", class_name="button primary"), class_name="buttons"),
         on_submit=I.invite,
@@ -117,6 +121,7 @@ def _several() -> rx.Component:
             "A line for each: name, e-mail address, title. Lines copied from a spreadsheet work, too.",
         ),
         rx.cond(I.lines.length() > 0, table("People to be invited", ["Name", "E-mail address", "Title", ""], _lines())),
+        _role_and_place(),
         _problem(),
         rx.cond(
             I.invitable > 0,
