@@ -267,8 +267,6 @@ def _account_facts(who: rx.Var[StaffMember]) -> rx.Component:
     return panel(
         "Account",
         facts(
-            ("State", who.state_label),
-            ("Two-step sign-in", rx.cond(who.two_step, "On", "Off")),
             ("Last seen", rx.cond(who.seen != "", Moment.create(at=who.seen, form="list"), "Never")),
             ("Added", Moment.create(at=who.added, form="list")),
         ),
