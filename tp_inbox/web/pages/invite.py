@@ -9,8 +9,8 @@ import reflex as rx
 from tp_inbox.services.account_links import FreshLink, NewcomerLine
 from tp_inbox.services.assignments import PlaceChoice, RoleChoice
 from tp_inbox.web.components.account import fresh_link
-from tp_inbox.web.components.basics import icon, link
-from tp_inbox.web.components.pages import admin_page, cell, field, page_head, row, table, tag
+from tp_inbox.web.components.basics import link
+from tp_inbox.web.components.pages import admin_page, field, page_head, tag
 from tp_inbox.web.states.invite_page import InvitePage as I
 
 SEVERAL = "Ana Ames, ana.ames@school.org, librarian\nBen Bell, ben.bell@school.org"
@@ -120,7 +120,10 @@ def _several() -> rx.Component:
             ),
             "A line for each: name, e-mail address, title. Lines copied from a spreadsheet work, too.",
         ),
-        rx.cond(I.lines.length() > 0, table("People to be invited", ["Name", "E-mail address", "Title", ""], _lines())),
+        rx.cond(
+            I.lines.length() > 0,
+            rx.el.ul(rx.foreach(I.lines, _newcomer), class_name="lines", aria_label="People to be invited"),
+        ),
         _role_and_place(),
         _problem(),
         rx.cond(
@@ -139,17 +142,16 @@ def _several() -> rx.Component:
     )
 
 
-def _lines() -> rx.Component:
-    return rx.foreach(I.lines, _newcomer)
-
-
 def _newcomer(line: rx.Var[NewcomerLine], index: rx.Var[int]) -> rx.Component:
-    good = tag(rx.fragment(icon("check", 14), "Ready"))
-    return row(
-        cell("Name", line.name),
-        cell("E-mail address", line.email),
-        cell("Title", rx.cond(line.title != "", line.title, "–")),
-        cell("", rx.cond(line.problem == "", good, tag(line.problem, "warn"))),
+    who = rx.cond(line.title != "", line.email + " · " + line.title, line.email)
+    return rx.el.li(
+        rx.el.span(
+            rx.el.strong(rx.cond(line.name != "", line.name, "No name")),
+            rx.el.span(who, class_name="quiet-text"),
+            rx.cond(line.problem != "", rx.el.span(line.problem, class_name="line-problem")),
+            class_name="two-lines",
+        ),
+        rx.cond(line.problem == "", tag("Ready"), tag("Left out", "warn")),
         key=index,
     )
 
