@@ -116,9 +116,10 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
     sessions = Sessions(db, idle, absolute)
     links, leaving = AccountLinks(db, sessions, settings.address), Leaving(db)
     secrets, tickets = (Vault(settings.secret_keys, purpose) for purpose in (Purpose.SECOND_STEP, Purpose.SET_UP))
+    second_steps = SecondSteps(db, sessions, secrets, tickets)
     return registry.Services(
         sessions=sessions,
-        second_steps=SecondSteps(db, sessions, secrets, tickets),
+        second_steps=second_steps,
         identities=Identities(db, sessions),
         own_password=OwnPassword(db),
         inboxes=Inboxes(db),
@@ -129,7 +130,7 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
         staff=StaffAccounts(db, links, leaving),
         account_links=links,
         leaving=leaving,
-        roles=Roles(db),
+        roles=Roles(db, second_steps),
         schools=Schools(db),
         groups=Groups(db),
         staff_directory=StaffDirectory(db),
@@ -220,9 +221,9 @@ async def run_audit_command(settings: Settings, before: date | None = None) -> s
     db = Database(settings.database)
     try:
         if before is None:
-            return f"{await Sealing(db).seal():,} entries were sealed."
+            return f"Entries that were sealed: {await Sealing(db).seal():,}"
         moment = datetime.combine(before, time.min, UTC)
-        return f"{await Sealing(db).remove_names(moment):,} entries from before {before} have no names any more."
+        return f"Entries from before {before} whose names were removed: {await Sealing(db).remove_names(moment):,}"
     finally:
         await db.close()
 

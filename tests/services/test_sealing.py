@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -15,11 +18,13 @@ from sqlmodel import col
 from tests.cast import Town
 from tests.domain.test_auditing import CONTENT
 from tests.services.steps import add, rows, the
+from tp_inbox import cli
 from tp_inbox.domain import auditing
 from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.errors import Invalid
 from tp_inbox.services import audit, sealing
 from tp_inbox.services.sealing import Report, Sealing
+from tp_inbox.settings import settings
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.tables import AuditEntry, AuditSeal
 
@@ -299,3 +304,48 @@ class TestRemovingNames:
         await sealed(town, 1)
         with pytest.raises(Invalid, match="past"):
             await Sealing(town.wired.db).remove_names(utc_now() + timedelta(hours=1))
+
+
+class TestTheCommand:
+    @pytest.fixture(autouse=True)
+    def _here(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_url: str) -> Iterator[None]:
+        monkeypatch.setattr(os, "environ", {**os.environ, "DATA_DIR": str(tmp_path), "DATABASE_URL": database_url})
+        settings.cache_clear()
+        yield
+        settings.cache_clear()
+
+    async def run(self, *arguments: str) -> int:
+        return await asyncio.to_thread(cli.main, ["audit", *arguments])
+
+    async def test_it_proves_seals_and_gives_the_digest_to_keep(self, town: Town, capsys) -> None:
+        await entries(town, 2)
+        assert await self.run("seal") == 0
+        assert await self.run("verify") == 0
+        digest = (await the(town, AuditSeal)).digest.hex()
+        said = capsys.readouterr().out
+        assert "Entries that were sealed: 2" in said
+        assert "The audit log is as it was written.\nEntries: 2, of them sealed: 2. Seals: 1." in said
+        assert f"to keep elsewhere: {digest}" in said
+        assert await self.run("verify", "--head", digest) == 0
+        assert await self.run("verify", "--head", "00") == 1
+
+    async def test_what_is_wrong_is_told_and_the_exit_code_is_1(self, town: Town, capsys) -> None:
+        (first,) = await sealed(town, 1)
+        await tamper(town, "UPDATE audit_entry SET address = 'elsewhere'")
+        assert await self.run("verify") == 1
+        problem = sealing.CHANGED.format(entry=first, seal=1)
+        assert f"The audit log is NOT as it was written:\n{problem}" in capsys.readouterr().out
+        assert await self.run("verify", "--json") == 1
+        told = json.loads(capsys.readouterr().out)
+        assert (told["holds"], told["problems"], told["entries"]) == (False, [problem], 1)
+
+    async def test_names_are_forgotten_before_a_day_that_is_past(self, town: Town, capsys) -> None:
+        (first,) = await sealed(town, 1)
+        await tamper(town, f"UPDATE audit_entry SET at = '2020-01-01', seal_id = NULL WHERE id = {first}")
+        await tamper(town, "DELETE FROM audit_seal")
+        assert await self.run("forget-names", "--before", "2021-01-01") == 0
+        assert "Entries from before 2021-01-01 whose names were removed: 1" in capsys.readouterr().out
+        assert await self.run("forget-names", "--before", "2999-01-01") == 1
+        assert "a day in the past" in capsys.readouterr().err
+        with pytest.raises(SystemExit):
+            await self.run("forget-names", "--before", "soon")

@@ -70,8 +70,8 @@ class Report:
 
     def __str__(self) -> str:
         kept = f"The newest digest, to keep elsewhere: {self.head}" if self.head else "Nothing is sealed yet."
-        counted = f"{self.entries:,} entries, {self.sealed:,} of them under {self.seals:,} seals"
-        nameless = f"; {self.nameless:,} without names, which retention removed" if self.nameless else ""
+        counted = f"Entries: {self.entries:,}, of them sealed: {self.sealed:,}. Seals: {self.seals:,}"
+        nameless = f". Without names, which were removed: {self.nameless:,}" if self.nameless else ""
         more = [f"And {self.more_problems:,} more problems."] if self.more_problems else []
         outcome = ["The audit log is as it was written."] if self.holds else ["The audit log is NOT as it was written:"]
         return "\n".join([*outcome, *self.problems, *more, f"{counted}{nameless}.", kept])
