@@ -31,9 +31,7 @@ def family_panel() -> rx.Component:
                 _fact("phone", "Number", HEAD.phone),
                 _fact("languages", "Language", HEAD.language),
                 rx.cond(HEAD.schools.length() > 0, _schools()),
-                rx.cond(
-                    HEAD.through != "", rx.el.p("You know this family ", HEAD.through, ".", class_name="quiet-text")
-                ),
+                rx.cond(HEAD.through != "", _fact("waypoints", "You meet this family", HEAD.through)),
                 class_name="panel-body",
             ),
             class_name="panel",
