@@ -30,16 +30,15 @@ def roles_panel(then: Any = None) -> rx.Component:
 
 
 def _held(held: rx.Var[HeldRole]) -> rx.Component:
-    about = rx.el.span(
-        _place_icon(held.kind), rx.el.span(held.place), rx.cond(held.schools != "", rx.el.span(": ", held.schools))
-    )
+    schools = rx.cond(held.schools != "", rx.el.span(held.schools, class_name="quiet-text"))
     return rx.el.li(
         rx.el.span(
             rx.el.strong(held.role),
-            rx.el.span(about, class_name="quiet-text held-place"),
-            rx.el.span("Since ", Moment.create(at=held.since, form="list"), class_name="quiet-text"),
+            rx.el.span(_place_icon(held.kind), held.place, class_name="held-place"),
+            schools,
+            rx.el.span("Since ", Moment.create(at=held.since, form="since"), class_name="quiet-text"),
             rx.cond(held.kept != "", rx.el.span(icon("lock", 13), held.kept, class_name="quiet-text held-place")),
-            class_name="two-lines",
+            class_name="two-lines held",
         ),
         rx.cond(held.kept == "", _take_button(held)),
         key=held.id,

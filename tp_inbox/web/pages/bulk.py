@@ -11,7 +11,7 @@ from tp_inbox.web.components.assigning import place_choices
 from tp_inbox.web.components.basics import icon
 from tp_inbox.web.components.pages import admin_page, cell, field, page_head, panel, row, table, tag
 from tp_inbox.web.components.scripted import TableFile
-from tp_inbox.web.states.bulk_page import BulkPage as B, Count, LineView
+from tp_inbox.web.states.bulk_page import RESULT, BulkPage as B, Count, LineView
 
 SAMPLE = "alex.kim@school.org, Sam Ortiz <sam.ortiz@school.org>\ndana.lee@school.org"
 
@@ -20,7 +20,12 @@ def bulk() -> rx.Component:
     return admin_page(
         B,
         "staff",
-        rx.el.div(_head(), _what(), _who(), rx.cond(B.checked, _result()), class_name="stack bulk"),
+        rx.el.div(
+            _head(),
+            rx.el.div(_what(), _who(), class_name="bulk-columns"),
+            rx.cond(B.checked, _result()),
+            class_name="stack bulk",
+        ),
     )
 
 
@@ -52,7 +57,7 @@ def _what() -> rx.Component:
                 B.places.length() > 0,
                 place_choices(B.shown_places, B.chosen, B.toggle_place, B.has_many_places, B.find_place),
             ),
-            class_name="form",
+            class_name="stack",
         ),
     )
 
@@ -91,7 +96,12 @@ def _who() -> rx.Component:
                 B.problem,
             ),
             rx.el.div(
-                rx.el.button("Check the list", type="button", class_name="button primary", on_click=B.check),
+                rx.el.button(
+                    "Check the list",
+                    type="button",
+                    class_name="button primary",
+                    on_click=[B.check, rx.scroll_to(RESULT)],
+                ),
                 TableFile.create(
                     label="Choose a CSV file",
                     accept=".csv,.tsv,.txt,text/csv",
@@ -120,7 +130,9 @@ def _result() -> rx.Component:
         ),
         table("Lines", ["Line", "Person", "Role", "Where", "Result"], rx.foreach(B.lines, _line), "bulk-table"),
         rx.cond(B.pages > 1, _pager()),
-        class_name="card",
+        class_name="card bulk-result",
+        id=RESULT,
+        tab_index=-1,
         aria_label="Result",
     )
 
@@ -155,11 +167,8 @@ def _download() -> rx.Component:
 
 
 def _apply() -> rx.Component:
-    words = (
-        rx.cond(B.mode == "take", "Take from ", "Give to ")
-        + B.to_do.to_string()
-        + rx.cond(B.to_do == 1, " line", " lines")
-    )
+    verb = rx.cond(B.mode == "take", "Take away ", "Give ")
+    words = verb + B.to_do.to_string() + rx.cond(B.to_do == 1, " role", " roles")
     again = rx.el.button("Start another list", type="button", class_name="button primary", on_click=B.start_again)
     apply = rx.el.button(words, type="button", class_name="button primary", on_click=B.apply)
     return rx.cond(B.done, again, rx.cond(B.to_do > 0, apply))

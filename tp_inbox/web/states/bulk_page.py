@@ -19,6 +19,13 @@ LINES_A_PAGE = 100
 SHORT_LIST = 8
 """So many places are shown without a box to search them."""
 TAKING = "take"
+RESULT = "result"
+TO_RESULT = (
+    "requestAnimationFrame(()=>requestAnimationFrame(()=>{"
+    f"const r=document.getElementById('{RESULT}');r?.scrollIntoView();r?.focus({{preventScroll:true}})"
+    "}))"
+)
+"""Once it has been drawn, the eyes and the keyboard go to what was found."""
 LABELS = {
     Outcome.GIVEN: "Will be given",
     Outcome.TAKEN: "Will be taken away",
@@ -122,15 +129,16 @@ class BulkPage(Page, rx.State):
             self._forget_plan()
 
     @rx.event
-    async def read_file(self, text: Pasted) -> None:
+    async def read_file(self, text: Pasted) -> rx.event.EventSpec | None:
         """Puts a file into the box, and looks at it at once."""
         self._text = self.from_file = storable(text)
         self.files += 1
-        await self._look()
+        return await self.check()
 
     @rx.event
-    async def check(self) -> None:
+    async def check(self) -> rx.event.EventSpec | None:
         await self._look()
+        return rx.call_script(TO_RESULT) if self.checked else None
 
     @rx.event
     async def apply(self) -> None:
