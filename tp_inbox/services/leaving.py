@@ -59,6 +59,7 @@ ALREADY_GONE = "{name}’s account is deactivated already."
 STILL_HERE = "{name}’s account is active already."
 SOMEBODY = "A family"
 """Stands for one that the admin may not know."""
+NOT_YET = ", has not signed in yet"
 REPLY = (
     "Thank you for your text. {name} is no longer at {school} and may not read it. "
     "Please contact the school office{at}."
@@ -484,6 +485,8 @@ def _colleagues(person: Actor, words: str) -> Select[Staff]:
 
 def _candidate(person: Staff) -> Candidate:
     about = person.title or person.email
+    if person.password_hash is None:
+        about += NOT_YET
     return Candidate(person.id, person.name, about, people.initials(person.name), people.hue_of(person.id))
 
 

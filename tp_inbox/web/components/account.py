@@ -212,11 +212,16 @@ def _chosen(one: Any) -> rx.Component:
 def _conversations() -> rx.Component:
     more = PLAN.open - PLAN.conversations.length()
     all_of_them = rx.cond(A.going > 0, "Choose none", "Choose all")
-    return rx.el.fieldset(
-        rx.el.legend(A.going, " of ", PLAN.conversations.length(), " chosen"),
-        rx.el.button(all_of_them, type="button", class_name="text-link", on_click=A.toggle_all),
+    return rx.el.div(
+        rx.el.div(
+            rx.el.span(A.going, " of ", PLAN.conversations.length(), " chosen", role="status"),
+            rx.el.button(all_of_them, type="button", class_name="text-link", on_click=A.toggle_all),
+            class_name="hand-over-head",
+        ),
         rx.el.div(rx.foreach(PLAN.conversations, _conversation), class_name="conversations", tab_index=0),
         rx.cond(more > 0, rx.el.p("And ", more, " more, which go along.", class_name="help")),
+        role="group",
+        aria_label="Conversations to hand over",
         class_name="hand-over",
     )
 
