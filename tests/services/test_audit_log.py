@@ -242,6 +242,15 @@ class TestSentences:
                 Told(K.ROLE_GIVEN, {"subject": "Bob", "role": "Nurse", "place": "East"}, facts={"place": "group"}),
                 "gave Bob the role Nurse in the group East",
             ),
+            (
+                Told(
+                    K.INVITED,
+                    {"subject": "Bob", "role": "Nurse", "place": LINCOLN},
+                    facts={"role": 1, "place": "school"},
+                ),
+                f"invited Bob as Nurse at {LINCOLN}",
+            ),
+            (Told(K.INVITED, {"subject": "Bob"}), "invited Bob again"),
             (Told(K.SIGN_IN_FAILED, {"subject": "Bob Brown"}), "failed to sign in as Bob Brown"),
             (Told(K.SIGN_IN_FAILED), "failed to sign in with an address that nobody here has"),
             (
@@ -294,6 +303,14 @@ class TestSentences:
             ("Took away", "", "Announce to the school"),
             ("Added", "", "Export"),
             ("Two-step sign-in required", "No", "Yes"),
+        ]
+
+    def test_a_file_says_by_what_it_was_chosen(self) -> None:
+        told = Told(K.EXPORTED, {"search": "bob"}, facts={"group": "roles", "since": "2026-01-01"})
+        assert [(d.label, d.now) for d in sentences.details(told)] == [
+            ("Search", "bob"),
+            ("About", "Roles"),
+            ("From", "2026-01-01"),
         ]
 
     def test_schools_have_their_names_and_states_theirs(self) -> None:

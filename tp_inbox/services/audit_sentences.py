@@ -128,6 +128,10 @@ def _at_place(told: Told) -> str:
     return "in the group {place}" if told.facts.get("place") == "group" else "at {place}"
 
 
+def _invited(told: Told) -> str:
+    return f"invited {{subject}} as {{role}} {_at_place(told)}" if "role" in told.facts else "invited {subject} again"
+
+
 def _role_given(told: Told) -> str:
     return f"gave {{subject}} the role {{role}} {_at_place(told)}"
 
@@ -213,7 +217,7 @@ KINDS: Mapping[AuditKind, Shown] = {
     K.RECOVERY_CODE_USED: Shown(Group.SIGN_INS, "key", _recovery_code_used),
     K.RECOVERY_CODES_MADE: Shown(Group.SIGN_INS, "key", "made new recovery codes"),
     K.IDENTITY_LINKED: Shown(Group.SIGN_INS, "link", "signed in with single sign-on for the first time"),
-    K.INVITED: Shown(Group.PEOPLE, "mail", "invited {subject}"),
+    K.INVITED: Shown(Group.PEOPLE, "mail", _invited),
     K.INVITATION_ACCEPTED: Shown(Group.PEOPLE, "person", "accepted the invitation"),
     K.RESET_LINK_MADE: Shown(Group.PEOPLE, "key", "made a link with which {subject} sets a new password"),
     K.PERSON_CHANGED: Shown(Group.PEOPLE, "person", _person_changed),
@@ -307,7 +311,7 @@ TYPED = ("reason", "number", "problem", "auto_reply", "email", "search")
 
 def details(told: Told) -> list[Detail]:
     """Everything else that an entry tells, in words."""
-    return [*_names_changed(told), *_typed(told), *_contents_changed(told), *_facts(told)]
+    return [*_names_changed(told), *_typed(told), *_contents_changed(told), *_facts(told), *_filters(told)]
 
 
 def _names_changed(told: Told) -> Iterable[Detail]:
@@ -350,6 +354,17 @@ def _members_changed(told: Told, key: str, was: list[Any], now: list[Any]) -> It
 
 def _facts(told: Told) -> Iterable[Detail]:
     return (Detail(name, "", str(told.facts[key])) for key, name in FACTS.items() if told.facts.get(key))
+
+
+def _filters(told: Told) -> Iterable[Detail]:
+    """By what the entries of a file were chosen."""
+    if told.kind is not K.EXPORTED:
+        return
+    if (group := told.facts.get("group")) in GROUPS:
+        yield Detail("About", "", GROUPS[Group(group)])
+    for key, name in {"since": "From", "until": "To"}.items():
+        if key in told.facts:
+            yield Detail(name, "", str(told.facts[key]))
 
 
 def _label(key: str) -> str:
