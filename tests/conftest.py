@@ -80,6 +80,7 @@ def settings(database_url: str) -> Settings:
         twilio_account_sid="AC" + "0" * 32,
         twilio_auth_token=SecretStr("a token for tests"),
         twilio_base_url="http://127.0.0.1:1",
+        secret_key=SecretStr("a key that is long enough for the tests"),
     )
 
 

@@ -32,7 +32,7 @@ from tp_inbox.services.own_password import OwnPassword
 from tp_inbox.services.ports import SmsGateway
 from tp_inbox.services.receiving import Receiving
 from tp_inbox.services.roles import Roles
-from tp_inbox.services.schools import Schools
+from tp_inbox.services.schools import SchoolFields, Schools
 from tp_inbox.services.sealing import Report, Sealing
 from tp_inbox.services.second_step import SecondSteps
 from tp_inbox.services.sending import Sending
@@ -232,6 +232,27 @@ CAN_SIGN_IN = "{email} can sign in with this password: {password}"
 
 
 SECOND_STEP_GONE = "is signed out everywhere; the old app and the old recovery codes are of no use any more."
+
+
+async def run_district_command(settings: Settings, name: str, time_zone: str) -> str:
+    """``tp-inbox district``: names the district, and says in a sentence what was done. Raises a Refusal."""
+    db = Database(settings.database)
+    try:
+        fresh = await build_services(db, settings).schools.found_district(name, time_zone)
+        return f"{name} is there." if fresh else f"The district is now called {name}, in the time zone {time_zone}."
+    finally:
+        await db.close()
+
+
+async def run_school_command(settings: Settings, name: str, area_code: str, time_zone: str) -> str:
+    """``tp-inbox school add``: makes a school, and says in a sentence what was done. Raises a Refusal."""
+    db = Database(settings.database)
+    schools = build_services(db, settings).schools
+    try:
+        await schools.create(None, SchoolFields(name, time_zone or await schools.usual_zone(), area_code))
+        return f"{name} is there, with its shared inbox."
+    finally:
+        await db.close()
 
 
 async def run_staff_command(

@@ -4,6 +4,7 @@ import { useProblem } from "$/public/components/sign_in.jsx";
 
 const PATH = "/auth/second-step";
 const NO_ANSWER = "There is no connection at the moment. Please try again.";
+const SAVE = "Save your recovery codes";
 const FILE = "tp-inbox recovery codes.txt";
 
 // Only these sentences can be shown, whatever the address says.
@@ -82,7 +83,7 @@ export function SetUpStep() {
   };
   return (
     <>
-      <h1>{done ? "Save your recovery codes" : "Set up two-step sign-in"}</h1>
+      <h1>{done ? SAVE : "Set up two-step sign-in"}</h1>
       {!done && (
         <p className="quiet-text">
           Your role asks for a code from your phone beside your password. Setting it up takes a minute, and nothing that you
@@ -100,7 +101,7 @@ export function SetUpStep() {
 }
 
 // A QR code, the first code of the app, and then the recovery codes. `given`: what has been begun with a code already.
-function SetUp({ given = null, onCodes = () => {}, onDone, finish }) {
+function SetUp({ given = null, onCodes = () => {}, onDone, onCancel, finish }) {
   const [begun, setBegun] = useState(given);
   const [codes, setCodes] = useState(null);
   const [sentence, setSentence] = useState("");
@@ -140,7 +141,14 @@ function SetUp({ given = null, onCodes = () => {}, onDone, finish }) {
         <li><CodeField label="Type the six digits that the app shows" /></li>
       </ol>
       <Refused sentence={sentence} />
-      <button type="submit" className="button primary wide" disabled={busy}>Turn on</button>
+      {onCancel ? (
+        <div className="dialog-buttons">
+          <button type="button" className="button" onClick={onCancel}>Cancel</button>
+          <button type="submit" className="button primary" disabled={busy}>Turn on</button>
+        </div>
+      ) : (
+        <button type="submit" className="button primary wide" disabled={busy}>Turn on</button>
+      )}
     </form>
   );
 }
@@ -192,9 +200,11 @@ const DIALOGS = {
 export function OwnSecondStep() {
   const [standing, setStanding] = useState(null);
   const [doing, setDoing] = useState("");
+  const [saving, setSaving] = useState(false);
   const refresh = () => ask("").then(setStanding);
   const close = () => {
     setDoing("");
+    setSaving(false);
     refresh();
   };
   useEffect(() => {
@@ -208,8 +218,8 @@ export function OwnSecondStep() {
         {standing && !standing.problem && <span className={standing.on ? "tag" : "tag quiet"}>{standing.on ? "On" : "Off"}</span>}
       </div>
       {standing?.problem ? <Refused sentence={standing.problem} /> : <Standing standing={standing} onDo={setDoing} />}
-      <Dialog open={Boolean(doing)} title={DIALOGS[doing] || ""} onClose={close}>
-        <Doing what={doing} onDone={close} />
+      <Dialog open={Boolean(doing)} title={saving ? SAVE : DIALOGS[doing] || ""} onClose={close}>
+        <Doing what={doing} onCodes={() => setSaving(true)} onDone={close} />
       </Dialog>
     </section>
   );
@@ -244,11 +254,11 @@ function Standing({ standing, onDo }) {
   );
 }
 
-function Doing({ what, onDone }) {
+function Doing({ what, onCodes, onDone }) {
   const [begun, setBegun] = useState(null);
   const [codes, setCodes] = useState(null);
   const [sentence, setSentence] = useState("");
-  if (what === "set-up" || begun) return <SetUp given={begun} onDone={onDone} finish="Done" />;
+  if (what === "set-up" || begun) return <SetUp given={begun} onCodes={onCodes} onDone={onDone} onCancel={onDone} finish="Done" />;
   if (codes) return <RecoveryCodes codes={codes} onDone={onDone} finish="Done" />;
 
   const prove = async (event) => {
@@ -256,8 +266,10 @@ function Doing({ what, onDone }) {
     const told = await ask(ASKED[what], { code: event.target.elements.code.value });
     setSentence(told.problem || "");
     if (told.problem) return;
-    if (told.codes) setCodes(told.codes);
-    else if (told.ticket) setBegun(told);
+    if (told.codes) {
+      setCodes(told.codes);
+      onCodes();
+    } else if (told.ticket) setBegun(told);
     else onDone();
   };
   return (

@@ -16,10 +16,12 @@ from sqlmodel import col
 
 from tests.cast import PASSWORD, Town
 from tests.services.steps import change, listening, rows, the
+from tp_inbox.domain.access import Place, PlaceKind
 from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound, SignedOut, Unavailable
 from tp_inbox.domain.second_step import RECOVERY_ALPHABET, RECOVERY_CHARACTERS, recovery_digest, step_of
 from tp_inbox.services import second_step as module, sessions as signing_in
+from tp_inbox.services.roles import Roles
 from tp_inbox.services.second_step import KeyIsLost, SecondSteps, enforce
 from tp_inbox.services.sessions import SessionStage, TooMany
 from tp_inbox.services.vault import CannotOpen, Purpose, Vault
@@ -38,6 +40,7 @@ from tp_inbox.storage.tables import (
 HERE = "192.0.2.1"
 KEY, OLD_KEY = "a key that is long enough for the tests", "an older key, as long as the newer one"
 NOON = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
+NO_VAULTS = (Vault((), Purpose.SECOND_STEP), Vault((), Purpose.SET_UP))
 ALICE, BOB = "alice", "bob"
 
 
@@ -181,9 +184,7 @@ class TestSettingUp:
         assert not any(code.replace("-", "").encode() in kept for code in codes)
 
     async def test_without_a_key_it_says_what_the_operator_has_to_do(self, town: Town, clock: Clock) -> None:
-        keyless = SecondSteps(
-            town.wired.db, town.wired.services.sessions, Vault((), Purpose.SECOND_STEP), Vault((), Purpose.SET_UP)
-        )
+        keyless = SecondSteps(town.wired.db, town.wired.services.sessions, *NO_VAULTS)
         with pytest.raises(Unavailable, match="SECRET_KEY"):
             await keyless.begin_set_up(town.staff[ALICE])
         assert not (await keyless.standing(town.staff[ALICE])).ready
@@ -419,6 +420,41 @@ class TestDemanded:
         half = await town.wired.services.sessions.half_way(hers.token)
         assert half is not None
         assert half.stage is SessionStage.ENROL
+
+    async def test_a_session_that_nobody_has_used_for_long_is_not_woken_by_it(self, town: Town) -> None:
+        opened = await sign_in(town)
+        await change(town, Session, used_at=datetime.now(UTC) - timedelta(hours=13))
+        await demand(town)
+        assert await town.wired.services.sessions.half_way(opened.token) is None
+
+    async def test_an_open_session_waits_half_an_hour_at_most(self, town: Town) -> None:
+        await sign_in(town)
+        await demand(town)
+        assert (await the(town, Session)).expires_at - datetime.now(UTC) < timedelta(minutes=30)
+
+    async def test_switching_it_on_for_a_role_leads_its_holders_to_it(self, town: Town) -> None:
+        hers, his = await sign_in(town), await sign_in(town, BOB)
+        async with town.wired.db.reading() as session:
+            counselor = await session.scalar(select(col(Role.id)).where(col(Role.name) == "Counselor"))
+        await town.wired.services.roles.require_second_step(await town.actor("diana"), counselor or 0, True)
+        assert [await is_in(town, opened.token) for opened in (hers, his)] == [False, True]
+
+    async def test_giving_a_role_that_demands_it_leads_to_it(self, town: Town) -> None:
+        await demand(town)
+        his = await sign_in(town, BOB)
+        async with town.wired.db.reading() as session:
+            counselor = await session.scalar(select(col(Role.id)).where(col(Role.name) == "Counselor"))
+        lincoln = Place(PlaceKind.SCHOOL, town.schools["Lincoln Middle School"])
+        giving = town.wired.services.assignments.give
+        await giving(await town.actor("diana"), [town.staff[BOB]], counselor or 0, [lincoln])
+        assert not await is_in(town, his.token)
+
+    async def test_it_is_not_switched_on_where_nobody_could_set_it_up(self, town: Town) -> None:
+        keyless = Roles(town.wired.db, SecondSteps(town.wired.db, town.wired.services.sessions, *NO_VAULTS))
+        async with town.wired.db.reading() as session:
+            counselor = await session.scalar(select(col(Role.id)).where(col(Role.name) == "Counselor"))
+        with pytest.raises(Unavailable, match="SECRET_KEY"):
+            await keyless.require_second_step(await town.actor("diana"), counselor or 0, True)
 
     async def test_who_has_one_goes_on_undisturbed(self, town: Town, steps: SecondSteps, clock: Clock) -> None:
         await sets_up(steps, town, clock)

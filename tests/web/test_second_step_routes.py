@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
-from pydantic import SecretStr
 from pyotp import TOTP
 from sqlalchemy import update
 from sqlmodel import col
@@ -28,18 +27,6 @@ from tp_inbox.web.routes.front_door import front_door
 
 HERE = "http://127.0.0.1:3000"
 PATH = "/auth/second-step"
-KEY = "a key that is long enough for the tests"
-
-
-@pytest.fixture
-def settings(database_url: str) -> Settings:
-    return Settings(
-        database_url=database_url,
-        twilio_account_sid="AC" + "0" * 32,
-        twilio_auth_token=SecretStr("a token for tests"),
-        twilio_base_url="http://127.0.0.1:1",
-        secret_key=SecretStr(KEY),
-    )
 
 
 def browser() -> httpx.AsyncClient:

@@ -21,6 +21,7 @@ from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound
 from tp_inbox.domain.permissions import BASE_ROLES, DISTRICT_ADMIN, Level, P, Permission, effective, in_order, label
 from tp_inbox.services import actors, audit
 from tp_inbox.services.numbers import personal_inboxes
+from tp_inbox.services.second_step import enforce
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
@@ -287,6 +288,7 @@ async def give(session: AsyncSession, actor: Actor, wanted: Sequence[Wanted]) ->
     made = await _insert(session, list({line.wanted: line for line in lines if line.outcome is Outcome.GIVEN}))
     await personal_inboxes(session, {w.staff_id for w in made if register.roles[w.role_id].brings_an_inbox})
     await _write_down(session, AuditKind.ROLE_GIVEN, actor, register, made)
+    await enforce(session, {w.staff_id for w in made})
     await _announce(session, {w.staff_id for w in made})
     return lines
 

@@ -27,6 +27,7 @@ from tp_inbox.services.role_views import (
     Named,
     PermissionGroup,
     RoleView,
+    allowed_by,
     compared,
     groups_of,
     holder_view,
@@ -35,6 +36,7 @@ from tp_inbox.services.role_views import (
     ordered,
     views_of,
 )
+from tp_inbox.services.second_step import SecondSteps, enforce
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
@@ -82,8 +84,9 @@ class Deletion:
 
 
 class Roles:
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, second_steps: SecondSteps) -> None:
         self._db = db
+        self._second_steps = second_steps
 
     # Reading ------------------------------------------------------------------------------------------------
 
@@ -188,7 +191,7 @@ class Roles:
             name, allowed = await _checked(session, actor, role, wanted)
             holders = await holders_of(session, role)
             _require_seen(holders, ordered(allowed), seen)
-            before, was = list(role.permissions), role.name
+            before, was = allowed_by(role), role.name
             role.name, role.permissions = name, ordered(allowed)
             await _flush(session)
             if role.permissions != before:
@@ -208,14 +211,19 @@ class Roles:
             )
 
     async def require_second_step(self, actor: Actor, role_id: int, required: bool) -> None:
-        """Whether holders of this role, a base role too, sign in with a second step."""
+        """Whether holders of this role, a base role too, sign in with a second step. Who has none and is signed in is
+        led to set it up at once.
+        """
+        if required:
+            self._second_steps.require_ready()
         async with self._db.transaction() as session:
             actor = await actors.as_of_now(session, actor)
             _require(actor)
-            role = await _find(session, role_id, lock=True)
+            role = await _lock(session, role_id)
             before, role.two_step_required = role.two_step_required, required
             if before == required:
                 return
+            await enforce(session, (await holders_of(session, role)).people)
             await audit.record(
                 session,
                 AuditKind.ROLE_CHANGED,
@@ -269,7 +277,7 @@ class Roles:
                 schools=_schools(holders),
                 facts={"role": role_id, "level": role.level.value, "holders": len(holders.people)}
                 | ({"successor": successor.id} if successor else {}),
-                before={"permissions": list(role.permissions)},
+                before={"permissions": allowed_by(role)},
                 names={"role": role.name} | ({"successor": successor.name} if successor else {}),
             )
             await announce(session, Change(ChangeKind.ACCESS))
@@ -422,7 +430,9 @@ async def _give_instead(session: AsyncSession, role: Role, successor: Role) -> l
     columns = ["staff_id", "role_id", "school_id", "group_id", "created_at"]
     statement = insert(Assignment).from_select(columns, same).on_conflict_do_nothing()
     given = list(await session.scalars(statement.returning(Assignment)))
-    await _give_inboxes(session, successor.permissions, {held.staff_id for held in given})
+    people = {held.staff_id for held in given}
+    await _give_inboxes(session, successor.permissions, people)
+    await enforce(session, people)
     return given
 
 
@@ -456,7 +466,7 @@ async def _register(session: AsyncSession, held: Collection[Assignment]) -> Regi
 
 def _entry(kind: AuditKind, actor: Actor, role: Role, held: Assignment, register: Register) -> AuditEntry:
     place = _place(held.school_id, held.group_id)
-    allows = {"permissions": ordered(role.permissions)}
+    allows = {"permissions": allowed_by(role)}
     return audit.entry(
         kind,
         actor,

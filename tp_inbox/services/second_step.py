@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from pyotp import random_base32
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, any_, delete, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -131,10 +132,9 @@ class SecondSteps:
         self._tickets = tickets
         self._now = now
 
-    @property
-    def ready(self) -> bool:
-        """Whether a role may demand a second step: without the server's key nobody could set one up."""
-        return self._vault.has_key
+    def require_ready(self) -> None:
+        """Raises Unavailable with what has to be done while nobody could set up a second step here."""
+        self._vault.require_key()
 
     async def standing(self, staff_id: int) -> Standing:
         async with self._db.reading() as session:
@@ -142,7 +142,7 @@ class SecondSteps:
                 on=await _confirmed(session, staff_id) is not None,
                 demanded=await _is_demanded(session, staff_id),
                 codes_left=await _codes_left(session, staff_id),
-                ready=self.ready,
+                ready=self._vault.has_key,
             )
 
     # Setting up ------------------------------------------------------------------------------------------
@@ -343,17 +343,25 @@ async def enforce(session: AsyncSession, staff_ids: Collection[int] | None = Non
         col(Staff.id).in_(sessions.DEMANDED), col(Staff.id).not_in(sessions.HAS_SECOND_STEP)
     )
     if staff_ids is not None:
-        missing = missing.where(col(Staff.id).in_(staff_ids))
+        missing = missing.where(_among(col(Staff.id), staff_ids))
     locked = list(await session.scalars(missing.order_by(col(Staff.id)).with_for_update(key_share=True)))
     open_now = (col(Session.stage) == SessionStage.COMPLETE, col(Session.ended_at).is_(None))
     led = (
         update(Session)
-        .where(col(Session.staff_id).in_(locked), *open_now)
-        .values(stage=SessionStage.ENROL)
+        .where(_among(col(Session.staff_id), locked), *open_now)
+        .values(
+            stage=SessionStage.ENROL,
+            expires_at=func.least(col(Session.expires_at), utc_now() + sessions.HALF_WAY[SessionStage.ENROL]),
+        )
         .returning(col(Session.staff_id))
     )
     for staff_id in set(await session.scalars(led)) if locked else ():
         await announce(session, Change(ChangeKind.SESSION, staff=staff_id))
+
+
+def _among(column: Any, ids: Collection[int]) -> ColumnElement[bool]:
+    """One parameter for any number of them."""
+    return column == any_(literal(list(ids), ARRAY(BigInteger)))
 
 
 async def _locked(session: AsyncSession, staff_id: int) -> Actor:

@@ -180,7 +180,8 @@ class Sessions:
         asked = select(col(Session.id), col(Staff.id), col(Staff.name), col(Session.stage)).join(
             Staff, col(Staff.id) == col(Session.staff_id)
         )
-        living = (col(Session.ended_at).is_(None), col(Session.expires_at) > utc_now(), col(Staff.active))
+        used = col(Session.used_at) > utc_now() - self._idle
+        living = (col(Session.ended_at).is_(None), col(Session.expires_at) > utc_now(), used, col(Staff.active))
         unfinished = (col(Session.token_digest) == _digest(token), col(Session.stage) != SessionStage.COMPLETE)
         async with self._db.reading() as session:
             found = (await session.execute(asked.where(*living, *unfinished))).one_or_none()

@@ -154,7 +154,7 @@ def _require_complete(who: Asking) -> None:
 
 def _picture(begun: SetUp) -> str:
     """A QR code as SVG, on white with a quiet zone, so that a camera reads it in the dark scheme, too."""
-    return segno.make(begun.uri, error="m").svg_inline(scale=4, border=4, dark="#000", light="#fff")
+    return segno.make(begun.uri, error="m").svg_inline(border=4, dark="#000", light="#fff", omitsize=True)
 
 
 def _cookie(request: Request) -> str:
