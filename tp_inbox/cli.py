@@ -70,11 +70,27 @@ def _parser() -> argparse.ArgumentParser:
     seed = commands.add_parser("seed", help="fill an empty database")
     seed.add_argument("--demo", action="store_true", required=True, help="with the demonstration district")
     seed.set_defaults(run=_seed)
+    _add_district(commands.add_parser("district", help="name the district"))
+    _add_school(commands.add_parser("school", help="schools, before anybody can add them on the page"))
     _add_staff(commands.add_parser("staff", help="accounts of the people who work here"))
     _add_audit(commands.add_parser("audit", help="the audit log: prove it, seal it, take old names out of it"))
     bench = commands.add_parser("bench", help="measure, and write bench/report.json", add_help=False)
     bench.set_defaults(run=_bench)
     return parser
+
+
+def _add_district(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name")
+    parser.add_argument("--time-zone", required=True, help="for example: America/Chicago")
+    parser.set_defaults(run=_district)
+
+
+def _add_school(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_subparsers(dest="action", required=True, metavar="add").add_parser("add", help="make a school")
+    add.add_argument("name")
+    add.add_argument("--area-code", required=True, help="three digits: where its numbers are bought")
+    add.add_argument("--time-zone", default="", help="for example: America/Denver; the district's unless given")
+    parser.set_defaults(run=_school)
 
 
 def _add_staff(parser: argparse.ArgumentParser) -> None:
@@ -206,6 +222,20 @@ def _seed(_: argparse.Namespace) -> None:
             await wired.close()
 
     asyncio.run(fill(wiring.wire(_settings_beside_a_demonstration())))
+
+
+def _district(options: argparse.Namespace) -> None:
+    from tp_inbox import wiring
+
+    chosen = _settings_beside_a_demonstration()
+    print(asyncio.run(wiring.run_district_command(chosen, options.name, options.time_zone)))
+
+
+def _school(options: argparse.Namespace) -> None:
+    from tp_inbox import wiring
+
+    chosen = _settings_beside_a_demonstration()
+    print(asyncio.run(wiring.run_school_command(chosen, options.name, options.area_code, options.time_zone)))
 
 
 def _staff(options: argparse.Namespace) -> None:

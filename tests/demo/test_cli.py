@@ -34,6 +34,13 @@ def test_staff_are_added_with_a_name_and_a_role() -> None:
     assert (options.action, options.email, options.school) == ("add", "ana@example.test", None)
 
 
+def test_a_school_is_added_in_the_districts_time_zone_unless_another_is_named() -> None:
+    options = cli._parser().parse_args(["school", "add", "Lincoln Middle School", "--area-code", "612"])
+    assert (options.name, options.area_code, options.time_zone) == ("Lincoln Middle School", "612", "")
+    options = cli._parser().parse_args(["district", "My District", "--time-zone", "America/Denver"])
+    assert (options.name, options.time_zone) == ("My District", "America/Denver")
+
+
 def test_wrong_settings_are_a_line_each_and_exit_2(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setitem(os.environ, "PORT", "many")
     monkeypatch.setitem(os.environ, "TWILIO_BASE_URL", "ftp://x")

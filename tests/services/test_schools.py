@@ -31,6 +31,7 @@ from tp_inbox.storage.tables import (
     SchoolGroup,
 )
 from tp_inbox.storage.tables.messages import NumberState
+from tp_inbox.wiring import Wired, run_district_command, run_school_command, run_staff_command
 
 WASHINGTON = SchoolFields("Washington Elementary", "America/Denver", "303")
 AS_IT_IS = SchoolFields(LINCOLN, "America/Chicago", "312")
@@ -290,3 +291,29 @@ class TestOnePersonAtSeveralSchools:
         wanted = SchoolFields(LINCOLN, "America/Chicago", "773")
         await schools(town).change(await diana(town), town.schools[LINCOLN], wanted, AS_IT_IS)
         assert (await self.number_now(town, "bob")).area_code == first.area_code == "312"
+
+
+class TestAFreshDistrict:
+    """From an empty database to the first account, without a line of SQL."""
+
+    async def test_a_school_waits_for_its_district(self, wired: Wired) -> None:
+        with pytest.raises(Invalid, match="tp-inbox district"):
+            await run_school_command(wired.settings, LINCOLN, "612", "")
+
+    async def test_district_school_and_first_account(self, wired: Wired) -> None:
+        said = await run_district_command(wired.settings, "My District", "America/Denver")
+        assert said == "My District is there."
+        assert "is there, with its shared inbox" in await run_school_command(wired.settings, LINCOLN, "612", "")
+        told = await run_staff_command(
+            wired.settings, "add", "ida@x.example", "Ida Turner", "principal", "School Admin", LINCOLN
+        )
+        assert told.startswith("ida@x.example can sign in")
+        async with wired.db.reading() as session:
+            school = await session.scalar(select(School))
+            assert await session.scalar(select(col(Inbox.school_id)).where(col(Inbox.school_id).is_not(None)))
+        assert school is not None
+        assert (school.name, school.time_zone) == (LINCOLN, "America/Denver")
+        with pytest.raises(Invalid, match=TAKEN):
+            await run_school_command(wired.settings, LINCOLN.upper(), "612", "")
+        renamed = await run_district_command(wired.settings, "Our District", "America/Denver")
+        assert renamed == "The district is now called Our District, in the time zone America/Denver."

@@ -28,6 +28,7 @@ from tp_inbox.storage.tables.messages import NumberState
 
 TAKEN = "There is a school of this name already."
 CHANGED_MEANWHILE = "Somebody else has just changed this school. Look at what is there now, then save again."
+NO_DISTRICT = "There is no district yet. Name it first, with: tp-inbox district"
 NOT_STOPPED = "This number is not stopped."
 NO_CAP = 0
 """The limit of numbers counts personal ones alone."""
@@ -134,9 +135,15 @@ class Schools:
     async def none_yet(self, actor: Actor) -> SchoolView:
         """What a new school begins with: the district's time zone."""
         access.require(access.manages_schools(actor), access.SCHOOLS_ONLY)
+        return SchoolView(fields=SchoolFields(time_zone=await self.usual_zone()))
+
+    async def usual_zone(self) -> str:
+        """The district's. Raises Invalid while there is no district."""
         async with self._db.reading() as session:
-            zone = await session.scalar(select(col(District.time_zone)).limit(1)) or ""
-        return SchoolView(fields=SchoolFields(time_zone=zone))
+            zone = await session.scalar(select(col(District.time_zone)).limit(1))
+        if zone is None:
+            raise Invalid(NO_DISTRICT)
+        return zone
 
     async def create(self, actor: Actor | None, wanted: SchoolFields) -> int:
         """Makes a school with its shared inbox; its id. Without an actor, whoever runs the server does it."""
