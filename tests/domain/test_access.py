@@ -220,6 +220,12 @@ class TestOversight:
         assert access.may_oversee(self.bob((ROOSEVELT, {P.VIEW_ALL_MESSAGES})), unknown)
         assert not access.may_oversee(self.bob((WASHINGTON, {P.VIEW_ALL_MESSAGES})), unknown)
 
+    def test_it_concerns_the_schools_where_the_owner_and_the_family_are(self) -> None:
+        assert self.ALICES.schools == {LINCOLN}
+        assert replace(self.ALICES, family_schools=frozenset()).schools == {LINCOLN, ROOSEVELT}
+        assert replace(self.ALICES, family_schools=frozenset({WASHINGTON})).schools == frozenset()
+        assert access.Overseen(shared(), frozenset(), frozenset({ROOSEVELT})).schools == {LINCOLN}
+
     def test_ones_own_conversation_is_no_oversight(self) -> None:
         assert not access.may_oversee(somebody((None, {P.VIEW_ALL_MESSAGES})), self.ALICES)
 

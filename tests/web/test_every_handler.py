@@ -108,6 +108,7 @@ async def test_the_wrong_person_gets_nothing_of_somebody_elses_by_any_handler(st
 async def test_no_address_shows_the_wrong_person_anything(stage: Stage, hers: dict) -> None:
     charlie = await stage.tab("charlie")
     paths = [f"/messages/{box}/{i}" for box in ("personal", "school", "x") for i in hers[int]]
+    paths += [f"/oversight/{i}" for i in hers[int]]
     odd = ["/messages/personal/-1", "/messages/school/²", "/messages//", "/messages/personal/" + "9" * 40]
     for path in [*paths, *odd, "/admin/staff", "/settings"]:
         assert_nothing_of_hers(await charlie.goes_to(path), path)

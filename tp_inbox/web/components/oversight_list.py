@@ -76,7 +76,7 @@ def _nothing() -> rx.Component:
     looked_for = (OversightPage.family != "") | (OversightPage.person != "") | (OversightPage.school > 0)
     return rx.cond(
         looked_for,
-        empty("search-x", "Nothing found", "Try fewer letters, or another school."),
+        empty("search-x", "Nothing found", "Try fewer letters, or leave a field empty."),
         empty("inbox", "No conversations yet", "What others write with families will be listed here."),
     )
 

@@ -32,7 +32,9 @@ from tp_inbox.web.states.staff_pages import PersonPage, StaffListPage
 FORGET_ON_BACK = "window.addEventListener('pageshow',e=>{if(e.persisted)location.reload()})"
 """A page that the browser kept whole in memory is loaded again, so that Back shows nothing after sign-out."""
 
-KNOW_THE_DEPTH = r"/^\/messages\/[^/]+\/./.test(location.pathname)&&document.documentElement.classList.add('deep')"
+KNOW_THE_DEPTH = (
+    r"/^\/(messages\/[^/]+|oversight)\/./.test(location.pathname)&&document.documentElement.classList.add('deep')"
+)
 """On a phone the first paint shows a list or a thread, as the address says."""
 
 HEAD = [
