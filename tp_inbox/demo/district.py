@@ -72,6 +72,9 @@ SCHOOLS = (
     DemoSchool(ROOSEVELT, "651", "+16515550118"),
 )
 
+ALL_SCHOOLS = "All schools"
+"""A district group of both. Nobody holds a role there yet."""
+
 COUNSELOR = CustomRole(
     "Counselor", frozenset({Permission.PERSONAL_MESSAGES, Permission.MESSAGE_ON_BEHALF, Permission.SEE_DIRECTORY})
 )

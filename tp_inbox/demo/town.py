@@ -23,11 +23,13 @@ from tp_inbox.storage.tables import (
     Contact,
     District,
     FamilyPhone,
+    GroupSchool,
     Guardianship,
     Inbox,
     Number,
     Role,
     School,
+    SchoolGroup,
     Staff,
     Student,
     Thread,
@@ -82,6 +84,9 @@ async def _found(session: AsyncSession, town: Town) -> None:
     await _keep(session, *town.schools.values())
     for name, school in town.schools.items():
         town.inboxes[name] = Inbox(kind=InboxKind.SCHOOL, school_id=school.id)
+    group = SchoolGroup(name=district.ALL_SCHOOLS)
+    await _keep(session, group)
+    await _keep(session, *(GroupSchool(group_id=group.id, school_id=s.id) for s in town.schools.values()))
 
 
 async def _employ(session: AsyncSession, town: Town, passwords: Mapping[str, str]) -> None:
