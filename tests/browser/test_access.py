@@ -96,23 +96,30 @@ def test_the_school_viewer_reads_and_can_write_nothing(at_work: AtWork) -> None:
         expect(dana.page.get_by_text("Nobody found")).to_be_visible()
 
 
-def test_the_district_admin_sees_the_district_and_others_do_not(at_work: AtWork) -> None:
+def test_admin_leads_to_the_staff_and_shows_each_admin_their_own(at_work: AtWork) -> None:
     priya = at_work("district", "/")
-    expect(priya.page).to_have_url(re.compile("/district$"))
-    expect(priya.page.get_by_role("heading", name="Maple Valley School District")).to_be_visible()
-    for school in (LINCOLN, "Roosevelt High School"):
-        expect(priya.page.get_by_role("heading", name=school)).to_be_visible()
+    expect(priya.page).to_have_url(re.compile("/admin/staff$"))
+    expect(priya.page.get_by_role("heading", name="Staff")).to_be_visible()
     row = priya.page.get_by_role("row", name=re.compile("Elena Ortiz"))
     expect(row).to_contain_text("Counselor")
     expect(row).to_contain_text(LINCOLN)
     expect(row).to_contain_text("(612) 555-0124")
-    expect(priya.page.get_by_role("row", name=re.compile("Priya Raman"))).to_contain_text("District Admin")
+    expect(priya.page.get_by_role("row", name=re.compile("Samuel Okafor"))).to_contain_text("Roosevelt High School")
     expect(priya.rail.get_by_role("link", name="Messages")).to_have_count(0)
-    for key in ("counselor", "nurse", "principal", "office"):
-        other = at_work(key, "/district")
-        expect(other.page.get_by_text("Only district admins can see this page.")).to_be_visible()
+    sections = priya.page.get_by_role("navigation", name="Admin").get_by_role("link")
+    expect(sections).to_have_text(["Staff", "Roles", "Schools", "Audit log"])
+
+    marcus = at_work("principal", "/admin")
+    expect(marcus.page).to_have_url(re.compile("/admin/staff$"))
+    expect(marcus.page.get_by_role("row", name=re.compile("Elena Ortiz"))).to_be_visible()
+    expect(marcus.page.get_by_text("Samuel Okafor")).to_have_count(0)
+    expect(marcus.page.get_by_role("navigation", name="Admin").get_by_role("link")).to_have_text(["Staff", "Audit log"])
+
+    for key in ("counselor", "nurse", "office"):
+        other = at_work(key, "/admin/staff")
+        expect(other.page.get_by_text("Only people who manage staff can do this.")).to_be_visible()
         expect(other.page.get_by_role("table")).to_have_count(0)
-        expect(other.rail.get_by_role("link", name="District")).to_have_count(0)
+        expect(other.rail.get_by_role("link", name="Admin")).to_have_count(0)
 
 
 def test_a_permission_that_ends_in_mid_session_ends_on_the_screen(at_work: AtWork, behind: Behind) -> None:

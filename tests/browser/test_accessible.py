@@ -88,13 +88,24 @@ def states(at_work: AtWork, windows: Windows, product: Product, viewport) -> Ite
     elena.goes_to("/settings")
     expect(page.get_by_label("Signature")).to_be_visible()
     yield "settings", page
-    elena.goes_to("/district")
-    expect(page.get_by_text("Only district admins can see this page.")).to_be_visible()
-    yield "district refused", page
+    elena.goes_to("/admin/staff")
+    expect(page.get_by_text("Only people who manage staff can do this.")).to_be_visible()
+    yield "staff refused", page
 
-    priya = at_work("district", "/district", viewport=viewport)
+    priya = at_work("district", "/admin/staff", viewport=viewport)
     expect(priya.page.get_by_role("table")).to_be_visible()
-    yield "district", priya.page
+    priya.page.get_by_label("Role", exact=True).select_option(label="Counselor")
+    expect(priya.page.get_by_role("button", name="Counselor, take this filter away")).to_be_visible()
+    yield "staff", priya.page
+    priya.page.get_by_role("link", name="Elena Ortiz").click()
+    expect(priya.page.get_by_role("heading", name="Why can Elena Ortiz see this?")).to_be_visible()
+    yield "person", priya.page
+    priya.page.get_by_role("button", name="Roosevelt High School’s inbox").click()
+    expect(priya.page.get_by_text("does not see this school’s inbox")).to_be_visible()
+    yield "why", priya.page
+    priya.page.get_by_role("button", name="Change name").click()
+    expect(priya.page.get_by_role("dialog", name="Change name and title")).to_be_visible()
+    yield "change name", priya.page
 
 
 def test_everything_can_be_done_with_the_keyboard_alone(windows: Windows, product: Product) -> None:

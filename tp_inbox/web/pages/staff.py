@@ -114,9 +114,9 @@ def _chip(chip: rx.Var[Chip]) -> rx.Component:
     return rx.el.button(
         chip.label,
         icon("x", 14),
-        rx.el.span(", take this filter away", class_name="visually-hidden"),
         type="button",
         class_name="chip",
+        aria_label=chip.label + ", take this filter away",
         on_click=List.narrow(chip.what, ""),
         key=chip.what,
     )
