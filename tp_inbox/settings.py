@@ -20,6 +20,7 @@ TENANT = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 
 NO_DATABASE = "DATABASE_URL: is not set. Give the address of a PostgreSQL 15 or newer, or try the product: make run"
+NO_KEY = "SECRET_KEY: is not set, and single sign-on needs it. Make one with: openssl rand -hex 32"
 NOT_POSTGRESQL = "DATABASE_URL: must begin with postgresql://"
 
 
@@ -103,8 +104,6 @@ class Settings(BaseSettings):
             missing = [name.upper() for name in names if not _plain(getattr(self, name))]
             if 0 < len(missing) < len(names):
                 raise ValueError(f"{missing[0]}: is not set, and single sign-on needs it beside {names[-2].upper()}")
-        if self.identity_providers and not self.secret_keys:
-            raise ValueError("SECRET_KEY: is not set, and single sign-on needs it; make one with: openssl rand -hex 32")
         return self
 
     @property
@@ -147,6 +146,11 @@ class Settings(BaseSettings):
             raise BadSettings("TWILIO_ACCOUNT_SID: must be AC and 32 characters from 0 to 9 and a to f")
         if not self.twilio_auth_token.get_secret_value():
             raise BadSettings("TWILIO_AUTH_TOKEN: is not set")
+
+    def require_key_for_providers(self) -> None:
+        """Raises BadSettings when what a browser carries to a provider and back could not be closed."""
+        if self.identity_providers and not self.secret_keys:
+            raise BadSettings(NO_KEY)
 
     @property
     def address(self) -> str:

@@ -82,6 +82,7 @@ class Wired:
         A demonstration's families are invented, and nobody real may be texted from it.
         """
         self.settings.require_account()
+        self.settings.require_key_for_providers()
         if not await migrations.is_current(self.db):
             raise BadSettings(NOT_MIGRATED)
         async with self.db.reading() as session:
