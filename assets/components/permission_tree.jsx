@@ -47,6 +47,7 @@ function Group({ group, ticked, bringers, locked, tick }) {
         <input
           ref={box}
           type="checkbox"
+          aria-labelledby={id}
           checked={full}
           disabled={locked || open.length === 0}
           onChange={() => tick(open, fillable)}
@@ -66,7 +67,7 @@ function Group({ group, ticked, bringers, locked, tick }) {
 }
 
 function Choice({ permission, on, bringers, locked, tick }) {
-  const about = useId();
+  const [title, about] = [useId(), useId()];
   const brought = bringers.length > 0;
   return (
     <label className="choice">
@@ -74,10 +75,11 @@ function Choice({ permission, on, bringers, locked, tick }) {
         type="checkbox"
         checked={on || brought}
         disabled={locked || brought || Boolean(permission.refused)}
+        aria-labelledby={title}
         aria-describedby={about}
         onChange={(event) => tick([permission.word], event.target.checked)}
       />
-      <strong>{permission.label}</strong>
+      <strong id={title}>{permission.label}</strong>
       <span id={about} className="help">
         {permission.sentence}
         {brought && <em> Comes with “{bringers[0].label}”.</em>}

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from tp_inbox.domain.access import Actor
-from tp_inbox.domain.permissions import Permission, in_order, label
+from tp_inbox.domain.permissions import Permission, effective, in_order, label
 from tp_inbox.domain.roles import Shift, shifts
 from tp_inbox.services import actors
 from tp_inbox.storage.queries.places import HELD
@@ -108,7 +108,8 @@ async def effect_of(session: AsyncSession, holders: Holders, permissions: Collec
     names = await _school_names(session, changed.values())
     people = [_person(after[i], changed[i], names) for i in changed]
     people.sort(key=lambda person: (person.name.casefold(), person.id))
-    was, will = frozenset(holders.role.permissions), frozenset(permissions or ())
+    level = holders.role.level
+    was, will = (effective(map(Permission, each or ()), level) for each in (holders.role.permissions, permissions))
     return Effect(
         headline=_headline(holders, changed, names),
         about=_about(after, changed),

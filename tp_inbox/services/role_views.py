@@ -25,8 +25,8 @@ LACKED = "You do not have this permission yourself."
 
 @dataclass(frozen=True)
 class RoleView:
-    """``permissions`` are words, ``allows`` the same as labels, ``where`` the places at which it is held. ``locked``,
-    asked for one role alone: why it cannot be changed, empty when it can.
+    """``permissions`` are words, those that others bring too, ``allows`` the same as labels, ``where`` the places at
+    which it is held. ``locked``, asked for one role alone: why it cannot be changed, empty when it can.
     """
 
     id: int = 0
@@ -160,18 +160,24 @@ def _where(places: Sequence[tuple[str | None, str | None]]) -> str:
 
 
 def _view(role: Role, holders: int, where: str, locked: str) -> RoleView:
+    allowed = allowed_by(role)
     return RoleView(
         role.id,
         role.name,
         role.level,
         role.base_key is not None,
-        ordered(role.permissions),
-        labels(role.permissions),
+        allowed,
+        labels(allowed),
         role.two_step_required,
         holders,
         where,
         locked,
     )
+
+
+def allowed_by(role: Role) -> list[str]:
+    """With what its permissions bring, as a screen shows them."""
+    return ordered(words.effective(map(Permission, role.permissions), role.level))
 
 
 def ordered(permissions: Iterable[str]) -> list[str]:

@@ -28,6 +28,8 @@ from tp_inbox.web.components.scripted import Dialog, Moment, PermissionTree
 from tp_inbox.web.states.assigning import AssigningState
 from tp_inbox.web.states.roles_page import RolesPage
 
+FEW = 8
+"""So many holders are found by looking at them."""
 UP = ("Roles", "/admin/roles")
 
 
@@ -186,7 +188,11 @@ def _second_step() -> rx.Component:
             rx.el.span(class_name="switch-track"),
             rx.el.span(
                 rx.el.strong("Holders sign in with a second step"),
-                rx.el.span("A code from an app on their phone, after the password.", class_name="help"),
+                rx.el.span(
+                    "A code from an app, after the password. Whoever has none yet sets it up at once, "
+                    "and so do you if you hold this role.",
+                    class_name="help",
+                ),
                 class_name="two-lines",
             ),
             type="button",
@@ -205,7 +211,7 @@ def _holders() -> rx.Component:
     return panel(
         "Who holds it",
         rx.cond(
-            (RolesPage.holders.length() > 0) | (RolesPage.holder_words != ""),
+            (RolesPage.holders.length() > FEW) | (RolesPage.holder_words != ""),
             search_box("Find by name", RolesPage.holder_words, RolesPage.find_holder.debounce(200)),
         ),
         rx.cond(
@@ -311,11 +317,18 @@ def _review() -> rx.Component:
 
 def _effect(effect: rx.Var[Effect]) -> rx.Component:
     return rx.el.div(
-        rx.el.p(effect.headline, class_name="effect-headline"),
         rx.cond(
             (effect.gains.length() > 0) | (effect.loses.length() > 0),
             rx.el.div(_differences("The role gains", effect.gains, ""), _differences("It loses", effect.loses, "bad")),
         ),
+        _people_changed(effect),
+        class_name="stack",
+    )
+
+
+def _people_changed(effect: rx.Var[Effect]) -> rx.Component:
+    return rx.el.div(
+        rx.el.p(effect.headline, class_name="effect-headline"),
         rx.cond(
             effect.people.length() > 0,
             rx.el.ul(rx.foreach(effect.people, _person), class_name="lines effect-people", tab_index=0),
@@ -363,7 +376,7 @@ def _end() -> rx.Component:
     return Dialog.create(
         rx.cond(
             RolesPage.deletion.holders > 0,
-            rx.fragment(_left(), _successor(), _effect(RolesPage.deletion.effect)),
+            rx.fragment(rx.cond(stuck, _left()), _successor(), _people_changed(RolesPage.deletion.effect)),
             rx.el.p("Nobody holds this role. Once deleted, it cannot be brought back."),
         ),
         refused(RolesPage.delete_problem),
@@ -384,17 +397,14 @@ def _end() -> rx.Component:
 
 
 def _left() -> rx.Component:
-    left: Any = RolesPage.deletion.left
-    return rx.cond(
-        left != "",
-        rx.el.div(
-            icon("triangle-alert", 18),
-            rx.el.p(
-                left + " would be left without any role, and everybody keeps at least one. "
-                "Choose a role that all holders get in its place."
-            ),
-            class_name="note warn",
+    return rx.el.div(
+        icon("triangle-alert", 18),
+        rx.el.p(
+            RolesPage.deletion.left,
+            " would be left without any role, and everybody keeps at least one. "
+            "Choose a role that all holders get in its place.",
         ),
+        class_name="note warn",
     )
 
 
