@@ -64,7 +64,7 @@ def test_a_nurse_role_with_personal_messages_only_comes_and_goes_in_an_open_brow
     dialog = page.get_by_role("dialog", name=re.compile(ROLE))
     dialog.get_by_role("searchbox", name=re.compile("Find people")).fill(name)
     dialog.get_by_role("button", name=name).click()
-    dialog.get_by_role("checkbox", name=LINCOLN).check()
+    dialog.get_by_role("checkbox", name=LINCOLN, exact=True).check()
     dialog.get_by_role("button", name="Give role").click()
     expect(dialog).to_be_hidden()
 

@@ -46,7 +46,7 @@ async def gives(stage: Stage, tab: Tab, role: str, *schools: str) -> None:
     for school in schools:
         key = f"school:{stage.town.schools[school]}"
         if key not in tab.var(Panel, "chosen"):
-            await tab.call(Panel.toggle_place, key)
+            await tab.call(Panel.choose_place, key, 1)
     await tab.call(Panel.give)
 
 
@@ -99,7 +99,7 @@ class TestOnAPersonsPage:
         assert "District Admin" not in {r["name"] for r in tab.var(Panel, "roles")}
         await tab.call(Panel.choose_role, await role_id(stage.town, "Nurse"))
         assert [p["name"] for p in tab.var(Panel, "places")] == [LINCOLN]
-        await tab.call(Panel.toggle_place, f"school:{stage.town.schools[ROOSEVELT]}")
+        await tab.call(Panel.choose_place, f"school:{stage.town.schools[ROOSEVELT]}", 1)
         assert tab.var(Panel, "chosen") == [f"school:{stage.town.schools[LINCOLN]}"]
 
     async def test_something_has_to_be_chosen(self, stage: Stage) -> None:
@@ -133,7 +133,7 @@ class TestOnARolesPage:
         for name in ("Vera", "alice@"):
             await tab.call(Panel.find_person, name)
             await tab.call(Panel.add_person, tab.var(Panel, "found")[0]["id"])
-        await tab.call(Panel.toggle_place, f"school:{stage.town.schools[LINCOLN]}")
+        await tab.call(Panel.choose_place, f"school:{stage.town.schools[LINCOLN]}", 1)
         await tab.call(Panel.give)
         assert says(tab, "“Nurse” given to 2 people")
         assert "Nurse" in await held(stage.town, "vera")
@@ -147,7 +147,7 @@ class TestOnARolesPage:
             await tab.call(Panel.add_person, tab.var(Panel, "found")[0]["id"])
         for who in ("vera", "alice"):
             await change(stage.town, Staff, col(Staff.id) == stage.town.staff[who], active=False)
-        await tab.call(Panel.toggle_place, f"school:{stage.town.schools[LINCOLN]}")
+        await tab.call(Panel.choose_place, f"school:{stage.town.schools[LINCOLN]}", 1)
         await tab.call(Panel.give)
         assert "Nothing was changed" in tab.var(Panel, "problem")
         assert len(tab.var(Panel, "reasons")) == 2
@@ -172,7 +172,7 @@ async def bulk(stage: Stage) -> Tab:
     """Diana has chosen Nurse at Lincoln."""
     tab = await stage.tab("diana", BULK)
     await tab.call(BulkPage.choose_role, await role_id(stage.town, "Nurse"))
-    await tab.call(BulkPage.toggle_place, f"school:{stage.town.schools[LINCOLN]}")
+    await tab.call(BulkPage.choose_place, f"school:{stage.town.schools[LINCOLN]}", 1)
     return tab
 
 
@@ -218,7 +218,7 @@ class TestByAList:
     async def test_another_choice_needs_another_look(self, stage: Stage, bulk: Tab) -> None:
         await bulk.call(BulkPage.write, "vera@district.example")
         await bulk.call(BulkPage.check)
-        await bulk.call(BulkPage.toggle_place, f"school:{stage.town.schools[ROOSEVELT]}")
+        await bulk.call(BulkPage.choose_place, f"school:{stage.town.schools[ROOSEVELT]}", 1)
         assert not bulk.var(BulkPage, "checked")
         await bulk.call(BulkPage.apply)
         assert "Nurse" not in await held(stage.town, "vera")

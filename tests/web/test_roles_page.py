@@ -231,7 +231,7 @@ class TestGivingAndTaking:
         await diana.call(AssigningState.start_for_role, (await role(stage, "Nurse")).id)
         await diana.call(AssigningState.find_person, "vera")
         await diana.call(AssigningState.add_person, stage.town.staff["vera"])
-        await diana.call(AssigningState.toggle_place, f"school:{stage.town.schools[LINCOLN]}")
+        await diana.call(AssigningState.choose_place, f"school:{stage.town.schools[LINCOLN]}", 1)
         await diana.call(AssigningState.give)
         await diana.call(RolesPage.holders_changed)
         assert [h["name"] for h in var(diana, "holders")] == ["Bob Brown", "Vera Vance"]

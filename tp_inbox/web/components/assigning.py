@@ -142,28 +142,32 @@ def _chosen(person: rx.Var[Found]) -> rx.Component:
 
 
 def _where() -> rx.Component:
-    return place_choices(A.shown_places, A.chosen, A.toggle_place, A.has_many_places, A.find_place)
+    return place_choices(A.shown_places, A.chosen, A.choose_place, A.has_many_places, A.find_place, A.role_id)
 
 
 def place_choices(
-    places: rx.Var[list[PlaceChoice]], chosen: rx.Var[list[str]], toggle: Any, many: rx.Var[bool], search: Any
+    places: rx.Var[list[PlaceChoice]],
+    chosen: rx.Var[list[str]],
+    choose: Any,
+    many: rx.Var[bool],
+    search: Any,
+    role_id: rx.Var[int],
 ) -> rx.Component:
     """Ticks for schools, groups or the district, with a box to search them when they are many."""
     return rx.el.fieldset(
         rx.el.legend("Where"),
         rx.cond(many, search_box("Find a school or group", "", search)),
-        rx.el.div(
-            rx.foreach(places, lambda place: _place(place, chosen, toggle)),
-            class_name="ticks",
-        ),
+        rx.el.div(rx.foreach(places, lambda place: _place(place, chosen, choose)), class_name="ticks", key=role_id),
         class_name="where",
     )
 
 
-def _place(place: rx.Var[PlaceChoice], chosen: rx.Var[list[str]], toggle: Any) -> rx.Component:
+def _place(place: rx.Var[PlaceChoice], chosen: rx.Var[list[str]], choose: Any) -> rx.Component:
     return rx.el.label(
         rx.el.input(
-            type="checkbox", checked=chosen.contains(place.key), on_change=lambda _: toggle(place.key), key=place.key
+            type="checkbox",
+            default_checked=chosen.contains(place.key),
+            on_change=lambda on: choose(place.key, rx.cond(on, 1, 0)),
         ),
         rx.el.span(_place_icon(place.kind), place.name, class_name="held-place"),
         rx.cond(place.about != "", rx.el.span(place.about, class_name="help")),

@@ -55,7 +55,7 @@ def _what() -> rx.Component:
             ),
             rx.cond(
                 B.places.length() > 0,
-                place_choices(B.shown_places, B.chosen, B.toggle_place, B.has_many_places, B.find_place),
+                place_choices(B.shown_places, B.chosen, B.choose_place, B.has_many_places, B.find_place, B.role_id),
             ),
             class_name="stack",
         ),
@@ -128,7 +128,7 @@ def _result() -> rx.Component:
         rx.el.div(
             rx.foreach(B.counts, _count), class_name="counts", role="group", aria_label="Show only lines of one kind"
         ),
-        table("Lines", ["Line", "Person", "Role", "Where", "Result"], rx.foreach(B.lines, _line), "bulk-table"),
+        table("Lines", ["Person", "Line", "Role", "Where", "Result"], rx.foreach(B.lines, _line), "bulk-table"),
         rx.cond(B.pages > 1, _pager()),
         class_name="card bulk-result",
         id=RESULT,
@@ -193,8 +193,8 @@ def _line(line: rx.Var[LineView]) -> rx.Component:
         class_name="two-lines",
     )
     return row(
-        cell("Line", line.number),
         cell("Person", who),
+        cell("Line", line.number),
         cell("Role", line.role),
         cell("Where", line.place),
         cell("Result", _outcome(line)),

@@ -38,6 +38,7 @@ LABELS = {
     Outcome.UNKNOWN_ROLE: "Unknown role",
     Outcome.UNKNOWN_PLACE: "Unknown school",
 }
+SAID_BY_THE_TAG = {Outcome.HAS_IT, Outcome.HAS_IT_NOT}
 AFTERWARDS = {Outcome.GIVEN: "Given", Outcome.TAKEN: "Taken away"}
 
 
@@ -115,11 +116,11 @@ class BulkPage(Page, rx.State):
         self.place_words = storable(words)
 
     @rx.event
-    def toggle_place(self, key: str) -> None:
-        if key in self.chosen:
-            self.chosen = [k for k in self.chosen if k != key]
-        elif key in {p.key for p in self.places}:
-            self.chosen = [*self.chosen, key]
+    def choose_place(self, key: str, on: int) -> None:
+        """``on``: 1 for a tick, 0 for none. The browser shows it at once, whatever the line is like."""
+        there = {p.key for p in self.places}
+        ticked = [k for k in self.chosen if k != key]
+        self.chosen = [*ticked, key] if on and key in there else ticked
         self._forget_plan()
 
     @rx.event
@@ -228,7 +229,7 @@ class BulkPage(Page, rx.State):
             line.place,
             self._label(line.outcome),
             _kind(line.outcome),
-            line.sentence,
+            "" if line.outcome in SAID_BY_THE_TAG else line.sentence,
             line.nearest,
             line.changed and not self.done,
         )
