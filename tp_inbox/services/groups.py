@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -76,6 +77,8 @@ class GroupView:
 
 
 class Groups:
+    """A long list is read in a thread, so that nobody else waits for it."""
+
     def __init__(self, db: Database) -> None:
         self._db = db
 
@@ -165,10 +168,10 @@ class Groups:
     async def dry_run(self, actor: Actor, text: str, mode: Mode) -> ImportReport:
         """What the list would do, line by line, and for whom. Changes nothing."""
         access.require(access.manages_schools(actor), access.SCHOOLS_ONLY)
-        lines = read_table(text, COLUMNS, {})
+        lines = await asyncio.to_thread(read_table, text, COLUMNS, {})
         async with self._db.reading() as session:
             reading = Reading(await _all_groups(session), await _school_names(session))
-            reports = reading.read(lines)
+            reports = await asyncio.to_thread(reading.read, lines)
             moves = reading.moves(mode)
             changes = await regrouping.preview(session, actor, [m for m in moves if m.group.id], reading.names)
         return report_of(reports, reading, moves, changes)
@@ -177,12 +180,13 @@ class Groups:
         """Does what the dry run told, all of it or nothing; how many groups changed. Raises Invalid when it would
         do something else by now, and NotAllowed as ``change`` does.
         """
-        lines = read_table(text, COLUMNS, {})
+        lines = await asyncio.to_thread(read_table, text, COLUMNS, {})
         try:
             async with self._db.transaction() as session:
                 actor = await _require_manager_now(session, actor)
                 reading = Reading(await _locked(session), await _school_names(session))
-                if any(report.kind == "bad" for report in reading.read(lines)):
+                reports = await asyncio.to_thread(reading.read, lines)
+                if any(report.kind == "bad" for report in reports):
                     raise Invalid(HAS_PROBLEMS)
                 moves = reading.moves(mode)
                 if fingerprint(moves) != plan:

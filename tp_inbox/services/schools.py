@@ -29,6 +29,7 @@ from tp_inbox.storage.tables.messages import NumberState
 TAKEN = "There is a school of this name already."
 CHANGED_MEANWHILE = "Somebody else has just changed this school. Look at what is there now, then save again."
 NO_DISTRICT = "There is no district yet. Name it first, with: tp-inbox district"
+NO_NUMBER = "No number yet"
 NOT_STOPPED = "This number is not stopped."
 NO_CAP = 0
 """The limit of numbers counts personal ones alone."""
@@ -51,11 +52,11 @@ class SchoolFields:
 
 @dataclass(frozen=True)
 class NumberView:
-    """A number, and in words how it is doing. ``kind``: "ok", "wait", "bad" or "none"."""
+    """A number, and in words how it is doing. ``kind``: "ok", "wait" or "bad", and empty without a number."""
 
     number: str = ""
-    said: str = "No number yet"
-    kind: str = "none"
+    said: str = ""
+    kind: str = ""
     advice: str = ""
 
 
@@ -332,10 +333,11 @@ async def _groups_of(session: AsyncSession, ids: Collection[int]) -> dict[int, l
 
 
 async def _readers(session: AsyncSession, actor: Actor, school_id: int) -> list[ReaderView]:
-    working = select(HELD.c.staff_id).where(HELD.c.school_id == school_id)
-    staff = {p.id: p for p in await session.scalars(select(Staff).where(col(Staff.id).in_(working)))}
-    found = await actors.actors_of(session, staff.keys())
-    readers = [p for p in found.values() if school_id in access.readable_school_inboxes(p)]
+    """Of a person's roles only those that are held at this school decide about its inbox."""
+    here = (await session.execute(actors.GRANTS.where(HELD.c.school_id == school_id))).all()
+    readers = [p for p in actors.group(here).values() if school_id in access.readable_school_inboxes(p)]
+    rows = await session.scalars(select(Staff).where(col(Staff.id).in_([p.staff_id for p in readers])))
+    staff = {row.id: row for row in rows}
     readers.sort(key=lambda person: person.name)
     return [_reader(actor, person, staff[person.staff_id], school_id) for person in readers]
 
@@ -383,7 +385,7 @@ def _view(
 
 def _number_view(number: Number | None) -> NumberView:
     if number is None:
-        return NumberView()
+        return NumberView(said=NO_NUMBER)
     shown = display_phone(number.e164) if number.e164 and number.sid else ""
     match number.state:
         case NumberState.ACTIVE:

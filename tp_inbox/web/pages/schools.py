@@ -227,7 +227,7 @@ def _number_panel() -> rx.Component:
             rx.el.div(_state(number)),
             rx.cond(number.advice != "", rx.el.p(number.advice, class_name="note warn")),
             rx.cond(
-                number.kind == "none",
+                number.kind == "",
                 rx.fragment(
                     rx.el.p(
                         "It is bought when somebody first writes on behalf of the school.", class_name="quiet-text"

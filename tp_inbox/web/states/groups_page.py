@@ -154,7 +154,7 @@ class GroupFileState(rx.State):
         """Says what the list would do, and changes nothing."""
         self.checked, self.problem = False, ""
         try:
-            self.report = await services().groups.dry_run(actor(), self._text, Mode(self.mode))
+            self.report = await services().groups.dry_run(actor(), self._text, self._chosen_mode())
         except Invalid as refusal:
             self.problem = refusal.sentence
             return
@@ -164,7 +164,7 @@ class GroupFileState(rx.State):
     async def apply(self) -> list[rx.event.EventSpec] | None:
         self.problem = ""
         try:
-            changed = await services().groups.apply(actor(), self._text, Mode(self.mode), self.report.plan)
+            changed = await services().groups.apply(actor(), self._text, self._chosen_mode(), self.report.plan)
         except (Invalid, NotAllowed) as refusal:
             if refusal.sentence == CHECK_AGAIN:
                 await self.check()
@@ -173,6 +173,9 @@ class GroupFileState(rx.State):
         self._clear()
         said = "One group is changed." if changed == 1 else f"{changed} groups are changed."
         return [rx.redirect(TO_GROUPS), rx.toast.success(said)]
+
+    def _chosen_mode(self) -> Mode:
+        return Mode(self.mode or Mode.APPEND)
 
     async def _show(self, *, again: bool) -> None:
         """Once more, what was looked at is looked at again: what one may do has changed."""
