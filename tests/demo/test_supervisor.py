@@ -221,6 +221,15 @@ def test_sid_and_token_are_kept_where_given(folder: Path) -> None:
     assert supervisor._carrier_account(settings) == ("AC1", "secret")
 
 
+def test_a_key_for_secrets_is_made_once_kept_from_others_and_gives_way_to_one_that_is_set(folder: Path) -> None:
+    first = supervisor._secret_key(Settings(data_dir=folder))
+    assert len(first) >= 32
+    assert supervisor._secret_key(Settings(data_dir=folder)) == first
+    assert (folder / "secret.key").stat().st_mode & 0o777 == 0o600
+    given = "a key that is long enough for the tests"
+    assert supervisor._secret_key(Settings(data_dir=folder, secret_key=given)) == given
+
+
 def test_the_carrier_is_always_the_simulator(folder: Path) -> None:
     settings = Settings(data_dir=folder, simulator_port=3999, twilio_base_url="https://api.twilio.com")
     assert supervisor._environment(settings, "postgresql://x")["TWILIO_BASE_URL"] == "http://127.0.0.1:3999"
