@@ -33,6 +33,9 @@ class SessionsState(rx.State):
 
     @rx.event
     async def end(self, session_id: int) -> None:
+        """Of one of the browsers that are shown."""
+        if session_id not in {line.id for line in self.lines}:
+            raise NotFound
         await services().sessions.end_session(actor(), session_id)
         await self._show(self._staff_id)
 
