@@ -364,3 +364,27 @@ def test_the_log_is_read_and_taken_away_where_one_may_do_both(
     assert access.schools_of_exported_log(actor) == exported
     assert access.exports_log(actor) is (exported is None or bool(exported))
     assert access.views_audit_log(actor) is (read is None or bool(read))
+
+
+@pytest.mark.parametrize(
+    ("district", "lincoln", "roosevelt", "seen", "exported"),
+    [
+        ({P.MANAGE_STAFF, P.EXPORT}, set(), set(), None, None),
+        ({P.MANAGE_STAFF}, set(), set(), None, frozenset()),
+        ({P.MANAGE_STAFF}, {P.EXPORT}, set(), None, {LINCOLN}),
+        ({P.EXPORT}, {P.MANAGE_STAFF}, set(), {LINCOLN}, {LINCOLN}),
+        (set(), {P.MANAGE_STAFF, P.EXPORT}, {P.MANAGE_STAFF}, {LINCOLN, ROOSEVELT}, {LINCOLN}),
+        (set(), {P.MANAGE_STAFF}, {P.EXPORT}, {LINCOLN}, frozenset()),
+        ({P.EXPORT}, {P.EXPORT}, set(), frozenset(), frozenset()),
+    ],
+)
+def test_staff_are_seen_where_one_manages_them_and_taken_away_where_one_may_export_too(
+    district: set[P], lincoln: set[P], roosevelt: set[P], seen: set[int] | None, exported: set[int] | None
+) -> None:
+    actor = somebody((None, district), (LINCOLN, lincoln), (ROOSEVELT, roosevelt))
+    assert access.schools_of_seen_staff(actor) == seen
+    assert access.schools_of_exported_staff(actor) == exported
+    assert access.exports_staff(actor) is (exported is None or bool(exported))
+    for school in (LINCOLN, ROOSEVELT):
+        assert access.may_see_person(actor, [school]) is (seen is None or school in seen)
+    assert access.may_see_person(actor, []) is (seen is None)
