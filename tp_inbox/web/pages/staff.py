@@ -69,7 +69,9 @@ def _toolbar() -> rx.Component:
             class_name="toolbar",
         ),
         rx.el.div(
-            _choices("School", "All schools", "school", List.asked.school, List.schools),
+            rx.cond(
+                List.schools.length() > 1, _choices("School", "All schools", "school", List.asked.school, List.schools)
+            ),
             rx.cond(List.groups.length() > 0, _choices("Group", "All groups", "group", List.asked.group, List.groups)),
             _choices("Role", "All roles", "role", List.asked.role, List.roles),
             _words("State", "All states", "state", List.asked.state, {s.value: STATE_LABELS[s] for s in StaffState}),
