@@ -39,6 +39,7 @@ from tp_inbox.storage.tables import (
 
 MOST_AT_ONCE = 20_000
 """Roles given or taken in one go."""
+ENTRIES_AT_ONCE = 250
 MOST_TOLD_APART = 20
 """So many people are told of a change one by one; beyond, everybody's rights are looked at once."""
 DISTRICT_NAME = "The whole district"
@@ -602,8 +603,12 @@ async def _insert(session: AsyncSession, new: Sequence[Wanted]) -> dict[Wanted, 
 async def _write_down(
     session: AsyncSession, kind: AuditKind, actor: Actor, register: Register, changed: Mapping[Wanted, int]
 ) -> None:
-    session.add_all(_entry(kind, actor, register, wanted, held) for wanted, held in sorted(changed.items(), key=_by_id))
-    await session.flush()
+    """In portions, so that thousands of entries keep nobody else in this process waiting."""
+    lines = sorted(changed.items(), key=_by_id)
+    for first in range(0, len(lines), ENTRIES_AT_ONCE):
+        portion = lines[first : first + ENTRIES_AT_ONCE]
+        session.add_all(_entry(kind, actor, register, wanted, held) for wanted, held in portion)
+        await session.flush()
 
 
 def _by_id(item: tuple[Wanted, int]) -> int:

@@ -11,7 +11,7 @@ from tp_inbox.web.components.assigning import place_choices
 from tp_inbox.web.components.basics import icon
 from tp_inbox.web.components.pages import admin_page, cell, field, page_head, panel, row, table, tag
 from tp_inbox.web.components.scripted import TableFile
-from tp_inbox.web.states.bulk_page import RESULT, BulkPage as B, Count, LineView
+from tp_inbox.web.states.bulk_page import RESULT, TAKING, BulkPage as B, Count, LineView
 
 SAMPLE = "alex.kim@school.org, Sam Ortiz <sam.ortiz@school.org>\ndana.lee@school.org"
 
@@ -42,7 +42,9 @@ def _what() -> rx.Component:
     return panel(
         "What",
         rx.el.div(
-            rx.el.div(_mode("give", "Give a role"), _mode("take", "Take a role away"), class_name="modes"),
+            rx.el.div(
+                _mode("give", "Give a role", ~B.taking), _mode(TAKING, "Take a role away", B.taking), class_name="modes"
+            ),
             field(
                 "Role",
                 rx.el.select(
@@ -62,11 +64,9 @@ def _what() -> rx.Component:
     )
 
 
-def _mode(mode: str, label: str) -> rx.Component:
+def _mode(mode: str, label: str, chosen: rx.Var[bool]) -> rx.Component:
     return rx.el.label(
-        rx.el.input(
-            type="radio", name="mode", value=mode, checked=B.mode == mode, on_change=lambda _: B.choose_mode(mode)
-        ),
+        rx.el.input(type="radio", name="mode", value=mode, checked=chosen, on_change=lambda _: B.choose_mode(mode)),
         rx.el.strong(label),
         class_name="choice",
     )
@@ -167,7 +167,7 @@ def _download() -> rx.Component:
 
 
 def _apply() -> rx.Component:
-    verb = rx.cond(B.mode == "take", "Take away ", "Give ")
+    verb = rx.cond(B.taking, "Take away ", "Give ")
     words = verb + B.to_do.to_string() + rx.cond(B.to_do == 1, " role", " roles")
     again = rx.el.button("Start another list", type="button", class_name="button primary", on_click=B.start_again)
     apply = rx.el.button(words, type="button", class_name="button primary", on_click=B.apply)

@@ -67,7 +67,7 @@ class Count:
 
 
 class BulkPage(Page, rx.State):
-    mode: str = "give"
+    taking: bool = False
     roles: list[RoleChoice] = []
     role_id: int = 0
     allows: str = ""
@@ -103,7 +103,7 @@ class BulkPage(Page, rx.State):
 
     @rx.event
     def choose_mode(self, mode: str) -> None:
-        self.mode = TAKING if mode == TAKING else "give"
+        self.taking = mode == TAKING
         self._forget_plan()
 
     @rx.event
@@ -190,7 +190,7 @@ class BulkPage(Page, rx.State):
 
     def _wanted(self) -> Chosen:
         places = tuple(place for key in self.chosen if (place := place_of(key)))
-        return Chosen(self.role_id, places, taking=self.mode == TAKING)
+        return Chosen(self.role_id, places, taking=self.taking)
 
     async def _look(self) -> None:
         try:
@@ -242,7 +242,7 @@ class BulkPage(Page, rx.State):
         self.counts, self.only, self.lines, self.page, self.pages, self.to_do, self.problems = [], "", [], 0, 0, 0, 0
 
     def _empty(self) -> None:
-        self.mode, self.roles, self.role_id, self.allows, self.places = "give", [], 0, "", []
+        self.taking, self.roles, self.role_id, self.allows, self.places = False, [], 0, "", []
         self.place_words, self.chosen, self.from_file, self._text = "", [], "", ""
         self.files += 1
         self._forget_plan()
