@@ -110,7 +110,7 @@ def test_set_up_in_settings_asked_for_at_sign_in_and_reset_by_an_admin(windows: 
     admin.has_signed_in()
     admin.goes_to("/admin/staff")
     admin.page.get_by_label("Search by name, e-mail or title").fill(nurse.email)
-    admin.page.get_by_role("cell").get_by_role("link").first.click()
+    admin.page.get_by_role("cell").get_by_role("link", name="Joyce Lindgren").first.click()
     expect(admin.page.get_by_text("9 recovery codes left")).to_be_visible()
     admin.page.get_by_role("button", name="Reset two-step sign-in").click()
     admin.page.get_by_role("button", name="Reset", exact=True).click()

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from sqlmodel import col
 from starlette.applications import Starlette
 
@@ -17,7 +17,7 @@ from tests.oidc import CLIENT_ID, CLIENT_SECRET, OpenIdServer, Person, another_k
 from tests.product import free_port
 from tests.services.steps import add, change, rows, the
 from tp_inbox.domain.auditing import AuditKind
-from tp_inbox.settings import IdentityProvider, Settings
+from tp_inbox.settings import BadSettings, IdentityProvider, Settings
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.tables import (
     AccountLink,
@@ -429,6 +429,27 @@ class TestProviders:
             ("google", "https://accounts.google.com"),
             ("microsoft", f"https://login.microsoftonline.com/{tenant}/v2.0"),
         ]
+
+    @pytest.mark.parametrize(
+        ("given", "sentence"),
+        [
+            ({"google_client_id": "g"}, "GOOGLE_CLIENT_SECRET"),
+            ({"oidc_client_id": "o", "oidc_client_secret": "s"}, "OIDC_ISSUER"),
+            ({"oidc_issuer": "http://id.example"}, "https://"),
+            ({"oidc_issuer": "ftp://127.0.0.1"}, "https://"),
+            ({"microsoft_tenant": "common"}, "microsoft_tenant"),
+            ({"secret_key": "short"}, "32 characters"),
+            ({"secret_key": f"{KEY},short"}, "32 characters"),
+        ],
+    )
+    def test_settings_that_cannot_work_are_refused_at_the_start(self, given: dict[str, str], sentence: str) -> None:
+        with pytest.raises(ValidationError, match=sentence):
+            Settings(**given)
+
+    def test_a_provider_needs_the_servers_key(self) -> None:
+        without = Settings(google_client_id="g", google_client_secret=SecretStr("s"))
+        with pytest.raises(BadSettings, match="SECRET_KEY"):
+            without.require_key_for_providers()
 
     async def test_a_provider_that_never_answers_is_given_up(
         self, provider: OpenIdServer, monkeypatch: pytest.MonkeyPatch
