@@ -388,3 +388,34 @@ def test_staff_are_seen_where_one_manages_them_and_taken_away_where_one_may_expo
     for school in (LINCOLN, ROOSEVELT):
         assert access.may_see_person(actor, [school]) is (seen is None or school in seen)
     assert access.may_see_person(actor, []) is (seen is None)
+
+
+class TestSuccession:
+    def at(self, staff_id: int, school: int, *permissions: Permission, active: bool = True) -> Actor:
+        return actor_from(staff_id, "X", active, [Grant(frozenset(permissions), Level.SCHOOL, school)])
+
+    def test_who_writes_personal_messages_at_the_same_school_may_succeed_even_somebody_gone(self) -> None:
+        gone = self.at(BOB, LINCOLN, P.PERSONAL_MESSAGES, active=False)
+        assert access.may_succeed(gone, self.at(ALICE, LINCOLN, P.PERSONAL_MESSAGES))
+        assert not access.may_succeed(gone, self.at(ALICE, ROOSEVELT, P.PERSONAL_MESSAGES))
+        assert not access.may_succeed(gone, self.at(ALICE, LINCOLN, P.SEE_DIRECTORY))
+        assert not access.may_succeed(gone, self.at(ALICE, LINCOLN, P.PERSONAL_MESSAGES, active=False))
+        assert not access.may_succeed(gone, replace(gone, active=True))
+
+    def test_nobody_appoints_themselves_who_may_not_read_it_anyway(self) -> None:
+        person = self.at(BOB, LINCOLN, P.PERSONAL_MESSAGES)
+        herself = self.at(ALICE, LINCOLN, P.PERSONAL_MESSAGES, P.MANAGE_STAFF)
+        overseeing = self.at(ALICE, LINCOLN, P.PERSONAL_MESSAGES, P.MANAGE_STAFF, P.VIEW_ALL_MESSAGES)
+        assert access.refusal_to_appoint(herself, person, herself) is not None
+        assert access.refusal_to_appoint(overseeing, person, overseeing) is None
+        assert access.refusal_to_appoint(herself, person, self.at(12, LINCOLN, P.PERSONAL_MESSAGES)) is None
+
+    def test_a_family_is_named_to_who_sees_the_directory_of_its_school_or_oversees_it(self) -> None:
+        at_lincoln, of_nobody = frozenset({LINCOLN}), frozenset[int]()
+        for permission in (P.SEE_DIRECTORY, P.VIEW_ALL_MESSAGES):
+            assert access.may_name_family(self.at(ALICE, LINCOLN, permission), at_lincoln)
+            assert not access.may_name_family(self.at(ALICE, ROOSEVELT, permission), at_lincoln)
+            assert not access.may_name_family(self.at(ALICE, LINCOLN, permission), of_nobody)
+            district = actor_from(ALICE, "X", True, [Grant(frozenset({permission}), Level.DISTRICT, None)])
+            assert access.may_name_family(district, of_nobody)
+        assert not access.may_name_family(self.at(ALICE, LINCOLN, P.MANAGE_STAFF), at_lincoln)

@@ -348,6 +348,17 @@ class TestTheSuccessor:
         departure = await town.wired.services.leaving.departure(await town.actor("dora"), town.staff["bob"])
         assert [c.title for c in departure.conversations] == ["A family"]
 
+    async def test_oversight_reads_each_part_by_itself_and_the_first_under_its_own_name(self, town: Town) -> None:
+        old = await bob_writes(town)
+        await leave(town, successor="alice")
+        own = await town.personal("alice")
+        await send(town, "alice", own, "From Alice.")
+        oversight, diana = town.wired.services.oversight, await town.actor("diana")
+        for thread, words in ((old, "Please bring the inhaler."), (own, "From Alice.")):
+            await oversight.open(diana, thread, "A parent has complained.")
+            found, _ = await oversight.messages(diana, thread)
+            assert [m.text for m in found] == [words]
+
     async def test_nobody_but_the_successor_reads_it(self, town: Town) -> None:
         thread = await bob_writes(town)
         await leave(town, successor="alice")

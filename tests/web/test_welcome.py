@@ -17,6 +17,7 @@ from tests.web.harness import Stage, Tab
 from tests.web.test_doors import ELSEWHERE, HERE, browser
 from tp_inbox.domain.access import Place, PlaceKind
 from tp_inbox.services.account_links import EXPIRED, TAKEN, USED, Newcomer
+from tp_inbox.services.leaving import Plan
 from tp_inbox.services.sessions import FAILURES_FOR_FREE
 from tp_inbox.settings import Settings
 from tp_inbox.storage.base import utc_now
@@ -195,6 +196,23 @@ class TestLeaving:
         await alice.goes_to(f"/messages/personal/{await town.personal('alice', ROSA)}")
         assert [(m["text"], m["owner"]) for m in alice.var(ThreadState, "rows")] == [("Hello Bob", "Bob Brown")]
         assert diana.var(AccountState, "absence")["successor"] == "Alice Adams"
+
+    async def test_an_automatic_reply_shows_in_the_thread_and_not_in_the_list(self, stage: Stage) -> None:
+        town = stage.town
+        await give_number(town, "bob", BOBS_NUMBER)
+        await receive(town, "Hello Bob", to=BOBS_NUMBER)
+        plan = Plan(town.staff["alice"], auto_reply="Bob is no longer here.")
+        await town.wired.services.leaving.deactivate(await town.actor("diana"), town.staff["bob"], plan)
+        alice = await stage.tab("alice", f"/messages/personal/{await town.personal('alice', ROSA)}")
+        await receive(town, "Are you there?", to=BOBS_NUMBER)
+        await stage.hears()
+        assert [row["preview"] for row in alice.var(InboxState, "moved")] == ["Are you there?"]
+        tail = alice.var(ThreadState, "tail")
+        assert [(m["text"], m["author"]) for m in tail] == [
+            ("Are you there?", ""),
+            ("Bob is no longer here.", "Automatic reply"),
+        ]
+        assert [m["turn"] for m in tail] == ["own", ""]
 
     async def test_the_browser_of_whoever_leaves_is_shown_out(self, stage: Stage) -> None:
         bob = await stage.tab("bob", "/messages/personal")

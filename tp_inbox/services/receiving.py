@@ -210,18 +210,23 @@ async def _routed(session: AsyncSession, text: InboundText) -> Message | None:
         return None
     number, thread = found
     thread = thread or await _new_thread(session, number, phone)
-    if number.quarantined_until is not None:
+    owner_has_left = number.quarantined_until is not None
+    if owner_has_left:
         thread = await succession.thread_that_goes_on(session, thread)
     message = _message(thread, number, text)
     session.add(message)
     await session.flush()
     _show_in_thread(thread, message)
-    was_closed = await consent.opt_out_of(session, phone.id, thread.inbox_id, number.id) is not None
+    was_closed = owner_has_left and await _is_closed(session, thread, number)
     await _hear_consent(session, thread, message, text)
     await announce(session, Change(ChangeKind.MESSAGE, thread.inbox_id, thread.id, message.id))
-    if number.quarantined_until is not None:
+    if owner_has_left:
         await succession.reply_to(session, number, phone, message, _reading(text), was_closed=was_closed)
     return message
+
+
+async def _is_closed(session: AsyncSession, thread: Thread, number: Number) -> bool:
+    return await consent.opt_out_of(session, thread.phone_id, thread.inbox_id, number.id) is not None
 
 
 async def _new_thread(session: AsyncSession, number: Number, phone: FamilyPhone) -> Thread:
