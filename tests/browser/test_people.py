@@ -8,14 +8,16 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Windows
+from tests.browser.conftest import DESKTOP, Windows
 from tests.browser.people import DOMAIN, Person, Phones
+from tests.browser.test_accessible import violations
+from tests.browser.test_small_screen import PHONE
 from tests.product import Product
 
 pytestmark = pytest.mark.browser
 
 FRESH = "seven quiet herons"
-FAMILY, PHONE = "Rosa Hernández", "Rosa Hernández"
+FAMILY = "Rosa Hernández"
 
 
 def invites(admin: Person, name: str, role: str = "Nurse", school: str = "Lincoln Middle School") -> tuple[str, str]:
@@ -101,8 +103,42 @@ def test_what_a_colleague_leaves_behind_appears_on_the_successors_open_screen(
     expect(successor.bubble("Lea Long’s conversation, handed over to you")).to_be_visible()
     expect(successor.bubble(words)).to_be_visible()
 
-    phones.picks_up(PHONE)
+    phones.picks_up(FAMILY)
     phones.talks_to("Lea Long")
     phones.answers("She has it with her.")
     expect(successor.bubble("She has it with her.")).to_be_visible()
     expect(successor.bubble("Automatic reply")).to_be_visible()
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_nothing_serious_where_people_come_and_go(
+    at_work: Callable[..., Person], windows: Windows, product: Product, viewport: dict[str, int]
+) -> None:
+    admin = at_work("district", "/admin/staff/new", viewport=viewport)
+    email, link = invites(admin, "Ina Inn")
+    found = {"invited": violations(admin.page)}
+    admin.page.get_by_role("button", name="Invite more people").click()
+    admin.page.get_by_role("button", name="Several people").click()
+    admin.page.get_by_role("textbox", name="People").fill(f"Ben Bell, {uuid4().hex}@{DOMAIN}\nIna Inn, {email}")
+    expect(admin.page.get_by_text("Left out")).to_be_visible()
+    found["several"] = violations(admin.page)
+    welcome = windows.open(viewport=viewport)
+    welcome.goto(link)
+    expect(welcome.get_by_label("Password", exact=True)).to_be_focused()
+    found["welcome"] = violations(welcome)
+    opens_page_of(admin, email)
+    found["person"] = violations(admin.page)
+    admin.page.get_by_role("button", name="Invite again").click()
+    expect(admin.page.get_by_label("Link for Ina Inn")).to_be_visible()
+    found["link"] = violations(admin.page)
+    admin.page.get_by_role("button", name="Done").click()
+    admin.goes_to("/admin/staff")
+    opens_page_of(admin, f"therapist@{DOMAIN}")
+    admin.page.get_by_role("button", name="Deactivate…").click()
+    dialog = admin.page.get_by_role("dialog")
+    dialog.get_by_role("searchbox").fill("counselor@")
+    dialog.get_by_role("button", name="Elena Ortiz").click()
+    expect(dialog.get_by_text("chosen")).to_be_visible()
+    found["leaving"] = violations(admin.page)
+    dialog.get_by_role("button", name="Cancel").click()
+    assert [f"{state}: {problem}" for state, each in found.items() for problem in each] == []
