@@ -66,7 +66,14 @@ def _what() -> rx.Component:
 
 def _mode(mode: str, label: str, chosen: rx.Var[bool]) -> rx.Component:
     return rx.el.label(
-        rx.el.input(type="radio", name="mode", value=mode, checked=chosen, on_change=lambda _: B.choose_mode(mode)),
+        rx.el.input(
+            type="radio",
+            name="mode",
+            value=mode,
+            default_checked=chosen,
+            on_change=lambda _: B.choose_mode(mode),
+            key=B.files,
+        ),
         rx.el.strong(label),
         class_name="choice",
     )
@@ -145,7 +152,9 @@ def _notice() -> rx.Component:
     )
     return rx.cond(
         B.done,
-        _note(B.to_do.to_string() + " changed. It acts in open browsers already.", ""),
+        _note(
+            "Done: " + _roles() + rx.cond(B.taking, " taken away", " given") + ". Open browsers show it already.", ""
+        ),
         rx.cond(B.changed, changed, ready),
     )
 
@@ -167,11 +176,14 @@ def _download() -> rx.Component:
 
 
 def _apply() -> rx.Component:
-    verb = rx.cond(B.taking, "Take away ", "Give ")
-    words = verb + B.to_do.to_string() + rx.cond(B.to_do == 1, " role", " roles")
+    words = rx.cond(B.taking, "Take away ", "Give ") + _roles()
     again = rx.el.button("Start another list", type="button", class_name="button primary", on_click=B.start_again)
     apply = rx.el.button(words, type="button", class_name="button primary", on_click=B.apply)
     return rx.cond(B.done, again, rx.cond(B.to_do > 0, apply))
+
+
+def _roles() -> rx.Var[str]:
+    return B.to_do.to_string() + rx.cond(B.to_do == 1, " role", " roles")
 
 
 def _count(count: rx.Var[Count]) -> rx.Component:
