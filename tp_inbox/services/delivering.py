@@ -280,8 +280,7 @@ async def _still_stands(session: AsyncSession, message: Message) -> bool:
     """Whether its author is still here; an automatic reply, whether the owner of its number is still away."""
     if message.author_id is not None:
         return bool(await session.scalar(select(col(Staff.active)).where(col(Staff.id) == message.author_id)))
-    number = await session.get_one(Number, message.number_id)
-    return number.state is NumberState.QUARANTINED
+    return (await session.get_one(Number, message.number_id)).quarantined_until is not None
 
 
 async def hold_back(session: AsyncSession, staff_id: int) -> int:
