@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from urllib.parse import unquote
 
 import pytest
+from sqlalchemy import update
 from sqlmodel import col
 
 from tests.cast import PASSWORD, Town
-from tests.services.steps import LINCOLN, ROOSEVELT, change, rows, the
+from tests.services.steps import LINCOLN, ROOSEVELT, add, change, rows, the, until_waiting
 from tp_inbox.domain.access import DISTRICT, Place, PlaceKind
 from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound
@@ -18,6 +20,7 @@ from tp_inbox.services.account_links import (
     CLOSED,
     ENDED,
     EXPIRED,
+    OUTGROWN,
     TAKEN,
     TWICE,
     UNKNOWN,
@@ -258,6 +261,32 @@ class TestAccepting:
         await change(town, Staff, col(Staff.id) == town.staff["alice"], active=False)
         with pytest.raises(Unusable, match=CLOSED):
             await accept(town, link)
+
+    async def test_a_link_is_worth_no_more_than_whoever_made_it(self, town: Town) -> None:
+        """Dora kept the link; Bob has been given more than she may do since."""
+        link = await renew(town, "dora", "bob")
+        await add(town, Assignment(staff_id=town.staff["bob"], role_id=await role(town, "District Admin")))
+        with pytest.raises(Unusable, match=OUTGROWN):
+            await town.wired.services.account_links.owner(token_of(link), "192.0.2.1")
+        with pytest.raises(Unusable, match=OUTGROWN):
+            await accept(town, link)
+        await accept(town, await renew(town, "diana", "bob"))
+
+    async def test_a_link_of_somebody_who_has_left_opens_nothing(self, town: Town) -> None:
+        link = await invite(town, "dora")
+        await town.wired.services.leaving.deactivate(await town.actor("diana"), town.staff["dora"], Plan())
+        with pytest.raises(Unusable, match=OUTGROWN):
+            await accept(town, link)
+
+    async def test_who_accepts_while_the_link_is_being_ended_waits_and_is_told(self, town: Town) -> None:
+        link = await renew(town, "diana", "alice")
+        async with town.wired.db.transaction() as session:
+            await session.get_one(Staff, town.staff["alice"], with_for_update={"key_share": True})
+            accepting = asyncio.create_task(accept(town, link))
+            await until_waiting(town, 1)
+            await session.execute(update(AccountLink).values(ended_at=utc_now()))
+        with pytest.raises(Unusable, match=ENDED):
+            await accepting
 
     async def test_leaving_ends_links_that_were_handed_out(self, town: Town) -> None:
         link = await renew(town, "diana", "alice")

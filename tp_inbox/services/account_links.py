@@ -45,6 +45,7 @@ USED = "This link was used already. Ask your admin for a new one."
 EXPIRED = "This link has expired. Ask your admin for a new one."
 ENDED = "A newer link has taken the place of this one. Use that, or ask your admin for a new one."
 CLOSED = "This account is closed. Ask your admin."
+OUTGROWN = "Whoever made this link may not do so for this account any more. Ask your admin for a new one."
 NO_EMAIL = "Please write a whole e-mail address, such as ana.ames@school.org."
 NO_NAME = "Please write a name."
 TOO_LONG = f"A name has at most {LONGEST_NAME} letters, a title {LONGEST_TITLE}."
@@ -374,19 +375,33 @@ async def _has_never_come(session: AsyncSession, person: Staff) -> bool:
 
 async def _usable(session: AsyncSession, token: str, *, lock: bool = False) -> tuple[AccountLink, Staff]:
     """Raises Unusable, with the reason. ``lock``: it is used up in this transaction, by nobody else."""
-    link = await session.scalar(_by_token(token).with_for_update() if lock else _by_token(token))
+    link = await session.scalar(_by_token(token))
     if link is None:
         raise Unusable(UNKNOWN)
+    person = await session.get_one(Staff, link.staff_id, with_for_update={"key_share": True} if lock else None)
+    if lock:  # the person comes first, as for everybody who makes links or ends them
+        await session.refresh(link, with_for_update=True)
     if link.used_at is not None:
         raise Unusable(USED)
     if link.ended_at is not None:
         raise Unusable(ENDED)
     if link.expires_at <= utc_now():
         raise Unusable(EXPIRED)
-    person = await session.get_one(Staff, link.staff_id, with_for_update={"key_share": True} if lock else None)
     if not person.active:
         raise Unusable(CLOSED)
+    await _refuse_if_outgrown(session, link)
     return link, person
+
+
+async def _refuse_if_outgrown(session: AsyncSession, link: AccountLink) -> None:
+    """Whoever made a link may have kept it: it opens no account that they could not reset now. What the server made
+    is nobody's.
+    """
+    if link.made_by_id is None:
+        return
+    known = await actors.actors_of(session, [link.made_by_id, link.staff_id])
+    if access.refusal_to_manage_account(known[link.made_by_id], known[link.staff_id]):
+        raise Unusable(OUTGROWN)
 
 
 def _by_token(token: str) -> Select[AccountLink]:
