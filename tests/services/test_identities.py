@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import col
 
 from tests.cast import Town
-from tests.services.steps import change, rows, the
+from tests.services.steps import LINCOLN, change, rows, the
 from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.services.identities import NoAccount, NoAddress, NotActive, VouchedFor
 from tp_inbox.services.sessions import NewSession
@@ -52,14 +52,20 @@ async def test_the_same_name_at_another_issuer_is_somebody_else(town: Town) -> N
 async def test_nobody_else_comes_in(town: Town, email: str, refusal: type[Exception]) -> None:
     with pytest.raises(refusal):
         await comes(town, vouched(email))
-    assert [*await rows(town, ExternalIdentity), *await rows(town, Session), *await rows(town, AuditEntry)] == []
+    assert [*await rows(town, ExternalIdentity), *await rows(town, Session)] == []
+    failed = await the(town, AuditEntry)
+    assert (failed.kind, failed.subject_id, failed.facts) == (AuditKind.SIGN_IN_FAILED, None, {"issuer": ISSUER})
+    assert "@" not in str(failed.names)
 
 
-async def test_who_has_left_does_not(town: Town) -> None:
+async def test_who_has_left_does_not_and_the_log_says_who_tried(town: Town) -> None:
     await change(town, Staff, col(Staff.id) == town.staff["alice"], active=False)
     with pytest.raises(NotActive):
         await comes(town, vouched(town.email("alice")))
     assert await rows(town, ExternalIdentity) == []
+    failed = await the(town, AuditEntry)
+    assert (failed.kind, failed.subject_id) == (AuditKind.SIGN_IN_FAILED, town.staff["alice"])
+    assert failed.schools == [town.schools[LINCOLN]]
 
 
 async def test_ten_sign_ins_at_once_link_once(town: Town) -> None:

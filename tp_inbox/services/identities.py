@@ -32,19 +32,26 @@ class VouchedFor:
     """Whether the provider has asked for a second step itself."""
 
 
-class NoAccount(Invalid):
+class NotLetIn(Invalid):
+    """``staff_id``: whose account it would have been; 0 for nobody's."""
+
+    staff_id = 0
+
+
+class NoAccount(NotLetIn):
     def __init__(self) -> None:
         super().__init__("There is no account for this e-mail address here. Ask your admin to invite you.")
 
 
-class NoAddress(Invalid):
+class NoAddress(NotLetIn):
     def __init__(self) -> None:
         super().__init__("Your e-mail address is not confirmed there. Ask your admin for help.")
 
 
-class NotActive(Invalid):
-    def __init__(self) -> None:
+class NotActive(NotLetIn):
+    def __init__(self, staff_id: int) -> None:
         super().__init__("This account has been deactivated. Ask your admin for help.")
+        self.staff_id = staff_id
 
 
 class Identities:
@@ -54,8 +61,15 @@ class Identities:
 
     async def sign_in(self, vouched: VouchedFor, address: str, browser: str) -> NewSession:
         """Who has signed in this way before is known by it, whatever their address is by now; anybody else by a
-        confirmed address. Raises NoAccount, NoAddress or NotActive, and then nothing is kept.
+        confirmed address. Raises NoAccount, NoAddress or NotActive, and then nothing is kept but that it was tried.
         """
+        try:
+            return await self._sign_in(vouched, address, browser)
+        except NotLetIn as refusal:
+            await self._record_failure(vouched, refusal)
+            raise
+
+    async def _sign_in(self, vouched: VouchedFor, address: str, browser: str) -> NewSession:
         async with self._db.transaction() as session:
             known = await _known(session, vouched)
             person = await _active(session, known or await _of_address(session, vouched))
@@ -64,6 +78,12 @@ class Identities:
             await _accept_invitation(session, person)
             done = vouched.second_step_done
             return await self._sessions.begin(session, person.staff_id, address, browser, second_step_done=done)
+
+    async def _record_failure(self, vouched: VouchedFor, refusal: NotLetIn) -> None:
+        """On the account's own page of the log, if there is one; the address is nobody's business."""
+        facts, subject = {"issuer": vouched.issuer}, refusal.staff_id or None
+        async with self._db.transaction() as session:
+            await audit.record(session, AuditKind.SIGN_IN_FAILED, None, subject=subject, facts=facts)
 
 
 async def _known(session: AsyncSession, vouched: VouchedFor) -> int | None:
@@ -85,7 +105,7 @@ async def _active(session: AsyncSession, staff_id: int) -> Actor:
     await session.execute(select(col(Staff.id)).where(col(Staff.id) == staff_id).with_for_update(key_share=True))
     person = (await actors_of(session, [staff_id]))[staff_id]
     if not person.active:
-        raise NotActive
+        raise NotActive(staff_id)
     return person
 
 
