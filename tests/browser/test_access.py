@@ -34,7 +34,7 @@ def test_the_nurse_sees_no_from_no_school_tab_and_none_of_their_threads_by_any_a
     expect(nurse.tab("School messages")).to_have_count(0)
     expect(nurse.composer).to_be_editable()
     expect(nurse.sender).to_have_count(0)
-    expect(nurse.thread).to_contain_text("Only you see the answer.")
+    expect(nurse.thread).to_contain_text("The answer comes to you alone.")
 
     home = nurse.path
     mine = {link.get_attribute("href") for link in nurse.list.get_by_role("listitem").get_by_role("link").all()}

@@ -66,7 +66,7 @@ def test_one_chooses_a_family_then_the_sender_and_writes(at_work: AtWork) -> Non
     search(elena, "Flores")
     found(elena, "Lucía Flores").get_by_role("button").click()
     panel = elena.page.get_by_role("region", name="New message")
-    expect(panel.get_by_role("button", name=re.compile("Elena Ortiz"))).to_contain_text("Only you see the answer.")
+    expect(panel.get_by_role("button", name=re.compile("Elena Ortiz"))).to_contain_text("The answer comes to you alone.")
     panel.get_by_role("button", name=re.compile(LINCOLN)).click()
     expect(elena.page).to_have_url(re.compile(r"/messages/school/\d+$"))
     elena.sees_thread_of("Lucía Flores")

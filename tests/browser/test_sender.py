@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 AtWork = Callable[..., Person]
 
 ELENA, LINCOLN = "Elena Ortiz (personal)", "Lincoln Middle School"
-ONLY_YOU = "Only you see the answer."
+ONLY_YOU = "The answer comes to you alone."
 EVERYONE = "Everyone with access to Lincoln Middle School’s inbox sees the answer."
 
 

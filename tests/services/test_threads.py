@@ -37,7 +37,7 @@ class TestHead:
         assert (await head(town, "alice", await town.school())).title == "Omar Haddad, Rosa Lopez & Mia Lopez"
 
     async def test_an_open_thread_says_who_sees_the_answer(self, town: Town) -> None:
-        assert (await head(town, "alice", await town.personal("alice"))).audience == "Only you see the answer."
+        assert (await head(town, "alice", await town.personal("alice"))).audience == "The answer comes to you alone."
         shown = await head(town, "alice", await town.school())
         assert shown.audience == f"Everyone with access to {LINCOLN}’s inbox sees the answer."
 

@@ -27,7 +27,7 @@ from tp_inbox.storage.queries.places import school_names
 from tp_inbox.storage.queries.scope import inbox_ref, own_thread, readable_inboxes
 from tp_inbox.storage.tables import Draft, FamilyPhone, Inbox, Message, School, Thread
 
-AUDIENCE_PERSONAL = "Only you see the answer."
+AUDIENCE_PERSONAL = "The answer comes to you alone."
 AUDIENCE_SCHOOL = "Everyone with access to {school}’s inbox sees the answer."
 
 
