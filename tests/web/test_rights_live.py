@@ -12,18 +12,23 @@ from sqlmodel import col
 from tests.cast import MIA, OMAR
 from tests.services.steps import LINCOLN, ROOSEVELT, add, rows, the
 from tests.web.harness import Answer, Stage, Tab
-from tp_inbox.domain.access import Place, PlaceKind
+from tp_inbox.domain.access import DISTRICT, Place, PlaceKind
 from tp_inbox.services.leaving import Plan
 from tp_inbox.services.regrouping import GroupFields
 from tp_inbox.services.roles import Wanted
 from tp_inbox.storage.tables import Assignment, GroupSchool, Message, Role, SchoolGroup
+from tp_inbox.web.states.account import AccountState
+from tp_inbox.web.states.assigning import AssigningState
 from tp_inbox.web.states.composer import ComposerState
 from tp_inbox.web.states.new_message import NewMessageState
 from tp_inbox.web.states.push import ACCESS_CHANGED
+from tp_inbox.web.states.roles_page import RolesPage
+from tp_inbox.web.states.sessions_panel import SessionsState
 from tp_inbox.web.states.settings_page import SettingsPage
 from tp_inbox.web.states.shell import ShellState
 from tp_inbox.web.states.staff_pages import PersonPage, StaffListPage
 from tp_inbox.web.states.thread import NO_ACCESS, ThreadState
+from tp_inbox.web.states.why import WhyState
 
 LATEST = 10**9
 """Named as seen, so that no send is refused for what was missed."""
@@ -303,6 +308,32 @@ class TestOtherPages:
         assert dora.var(PersonPage, "person") is None
         assert "Vera" not in dora.seen
         assert dora.var(ShellState, "admin") == []
+
+    async def test_panels_of_a_page_that_one_has_left_forget_it_too(self, stage: Stage, admin: Admin) -> None:
+        dora = await stage.tab("dora", f"/admin/staff/{stage.town.staff['vera']}")
+        await dora.goes_to("/messages/school")
+        assert dora.var(AssigningState, "held")
+        await admin.exchanges("dora", "School Admin", "Nurse")
+        assert dora.var(AssigningState, "held") == []
+        assert dora.var(AccountState, "staff_id") == 0
+        assert dora.var(WhyState, "found") == []
+        assert dora.var(SessionsState, "shown") is False
+
+    async def test_who_was_being_chosen_for_a_role_is_forgotten_with_its_page(self, stage: Stage, admin: Admin) -> None:
+        await admin.services.assignments.give(
+            await stage.town.actor("diana"),
+            [stage.town.staff["vera"]],
+            await admin.role_id("District Admin"),
+            [DISTRICT],
+        )
+        nurse = await admin.role_id("Nurse")
+        vera = await stage.tab("vera", f"/admin/roles/{nurse}")
+        await vera.call(AssigningState.start_for_role, nurse)
+        await vera.call(AssigningState.find_person, "Charlie")
+        assert vera.var(AssigningState, "found")
+        await admin.takes("vera", "District Admin")
+        assert vera.var(RolesPage, "refused")
+        assert (vera.var(AssigningState, "found"), vera.var(AssigningState, "giving")) == ([], False)
 
     async def test_the_list_of_staff_follows_the_schools_that_one_manages(self, stage: Stage, admin: Admin) -> None:
         dora = await stage.tab("dora", "/admin/staff")

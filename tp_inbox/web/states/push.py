@@ -11,18 +11,21 @@ from tp_inbox.services.registry import services
 from tp_inbox.web import live
 from tp_inbox.web.acting import actor
 from tp_inbox.web.reflex_internals import path_of
+from tp_inbox.web.states.account import AccountState
+from tp_inbox.web.states.assigning import AssigningState
 from tp_inbox.web.states.audit_page import AuditPage
 from tp_inbox.web.states.bulk_page import BulkPage
+from tp_inbox.web.states.groups_page import GroupFileState, GroupState
 from tp_inbox.web.states.inbox import InboxState
 from tp_inbox.web.states.invite_page import InvitePage
 from tp_inbox.web.states.messages_page import MessagesPage
 from tp_inbox.web.states.new_message import NewMessageState
 from tp_inbox.web.states.oversight_page import OversightPage
 from tp_inbox.web.states.roles_page import RolesPage
-from tp_inbox.web.states.schools_page import SchoolsPage
+from tp_inbox.web.states.schools_page import SchoolsPage, SchoolState
 from tp_inbox.web.states.settings_page import SettingsPage
 from tp_inbox.web.states.shell import ShellState
-from tp_inbox.web.states.staff_pages import PersonPage, StaffListPage
+from tp_inbox.web.states.staff_pages import PANELS, PersonPage, StaffListPage
 from tp_inbox.web.states.thread import NO_ACCESS, ThreadState
 
 ACCESS_CHANGED = "What you may see or do here has just been changed."
@@ -40,6 +43,12 @@ PAGES = {
     "admin/staff/new": InvitePage,
 }
 """By the beginning of the address, the page that loads again when it has to; * stands for any third part."""
+PARTS = {
+    PersonPage: (AccountState, *PANELS),
+    RolesPage: (AssigningState,),
+    SchoolsPage: (SchoolState, GroupState, GroupFileState),
+}
+"""What these pages show through states of their own; ``_clear`` forgets it."""
 
 
 class PushState(rx.State):
@@ -100,8 +109,8 @@ class PushState(rx.State):
         inbox._clear()
         await thread._look_again()
         await (await self.get_state(NewMessageState))._look_again()
-        await self._forget_elsewhere()
         onwards = await self._load_again()
+        await self._forget_elsewhere()
         closed = bool(opened and not thread.head.id)
         if closed:
             thread.missing = NO_ACCESS
@@ -110,10 +119,15 @@ class PushState(rx.State):
 
     async def _forget_elsewhere(self) -> None:
         """What pages hold that are not on the screen; they read it again when they are opened."""
-        for page in set(PAGES.values()) - {MessagesPage, _page_at(path_of(self))}:
+        here = _page_at(path_of(self))
+        for page in set(PAGES.values()) - {MessagesPage, here}:
             state = await self.get_state(page)
             state._empty()
             state.loading = True
+        shown = PARTS.get(here, ()) if here else ()
+        kept = shown if here and shown and not (await self.get_state(here)).refused else ()
+        for part in {part for parts in PARTS.values() for part in parts} - set(kept):
+            (await self.get_state(part))._clear()
 
 
 def _change(before: list[str], after: list[str], *, closed: bool) -> str:
