@@ -295,6 +295,7 @@ class TestOtherPages:
         await vera.call(SettingsPage.type, "Ms. V")
         await admin.gives("vera", "Counselor", ROOSEVELT)
         assert vera.var(SettingsPage, "typed") == "Ms. V"
+        assert vera.var(SessionsState, "own") is True
         assert vera.answer.redirects == []
 
     async def test_sections_of_admin_appear_and_the_open_one_closes(self, stage: Stage, admin: Admin) -> None:

@@ -23,6 +23,7 @@ from tp_inbox.web.states.new_message import NewMessageState
 from tp_inbox.web.states.oversight_page import OversightPage
 from tp_inbox.web.states.roles_page import RolesPage
 from tp_inbox.web.states.schools_page import SchoolsPage, SchoolState
+from tp_inbox.web.states.sessions_panel import SessionsState
 from tp_inbox.web.states.settings_page import SettingsPage
 from tp_inbox.web.states.shell import ShellState
 from tp_inbox.web.states.staff_pages import PANELS, PersonPage, StaffListPage
@@ -47,6 +48,7 @@ PARTS = {
     PersonPage: (AccountState, *PANELS),
     RolesPage: (AssigningState,),
     SchoolsPage: (SchoolState, GroupState, GroupFileState),
+    SettingsPage: (SessionsState,),
 }
 """What these pages show through states of their own; ``_clear`` forgets it."""
 
