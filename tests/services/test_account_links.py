@@ -7,15 +7,15 @@ from datetime import timedelta
 from urllib.parse import unquote
 
 import pytest
-from sqlalchemy import update
-from sqlmodel import col
+from sqlalchemy import delete, update
+from sqlmodel import SQLModel, col
 
 from tests.cast import PASSWORD, Town
 from tests.services.steps import LINCOLN, ROOSEVELT, add, change, rows, the, until_waiting
 from tp_inbox.domain.access import DISTRICT, Place, PlaceKind
 from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound
-from tp_inbox.domain.permissions import Permission
+from tp_inbox.domain.permissions import Level, Permission
 from tp_inbox.services.account_links import (
     CLOSED,
     ENDED,
@@ -34,7 +34,7 @@ from tp_inbox.services.account_links import (
 from tp_inbox.services.leaving import Plan
 from tp_inbox.services.sessions import FAILURES_FOR_FREE, TooMany
 from tp_inbox.storage.base import utc_now
-from tp_inbox.storage.tables import AccountLink, Assignment, AuditEntry, Inbox, Role, SignInFailure, Staff
+from tp_inbox.storage.tables import AccountLink, Assignment, AuditEntry, Inbox, Role, SchoolGroup, SignInFailure, Staff
 from tp_inbox.storage.tables.staff import LinkPurpose, SessionStage
 
 ANA = Newcomer("Ana Ames", "Ana.Ames@District.Example", "librarian")
@@ -147,6 +147,22 @@ class TestInviting:
         with pytest.raises(Taken) as unseen:
             await invite(town, "dora", charlie)
         assert (unseen.value.staff_id, unseen.value.sentence) == (0, TAKEN)
+
+    @pytest.mark.parametrize("table", [Role, SchoolGroup])
+    async def test_a_role_or_a_group_that_goes_at_the_same_moment_makes_nobody(
+        self, town: Town, table: type[SQLModel]
+    ) -> None:
+        club = await add(town, Role(name="Club", level=Level.SCHOOL, permissions=["see_directory"]))
+        west = await add(town, SchoolGroup(name="West"))
+        going = club if table is Role else west
+        async with town.wired.db.transaction() as session:
+            await session.get_one(table, going.id, with_for_update=True)
+            inviting = asyncio.create_task(invite(town, given="Club", place=Place(PlaceKind.GROUP, west.id)))
+            await until_waiting(town, 1)
+            await session.execute(delete(table).where(table.__table__.c.id == going.id))
+        with pytest.raises((Invalid, NotFound)):
+            await inviting
+        assert len(await rows(town, Staff)) == len(town.staff)
 
 
 class TestSeveral:

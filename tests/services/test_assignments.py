@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Collection
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import delete, insert, select, text
 from sqlmodel import col
 
 from tests.cast import Town
-from tests.services.steps import LINCOLN, ROOSEVELT, add, change, listening, rows, the
+from tests.services.steps import LINCOLN, ROOSEVELT, add, change, listening, rows, the, until_waiting
 from tp_inbox.domain import access
 from tp_inbox.domain.access import DISTRICT, Place, PlaceKind
 from tp_inbox.domain.auditing import AuditKind
@@ -81,6 +81,17 @@ async def only_manages_staff(town: Town, who: str) -> None:
 
 
 class TestGiving:
+    async def test_a_group_that_goes_at_the_same_moment_is_not_there(self, town: Town) -> None:
+        place = await west(town, LINCOLN)
+        async with town.wired.db.transaction() as session:
+            await session.get_one(SchoolGroup, place.id, with_for_update=True)
+            giving = asyncio.create_task(gives(town, "diana", "vera", "Nurse", place))
+            await until_waiting(town, 1)
+            await session.execute(delete(GroupSchool))
+            await session.execute(delete(SchoolGroup))
+        with pytest.raises(NotFound):
+            await giving
+
     async def test_a_role_at_two_schools_gives_what_it_allows_at_both(self, town: Town) -> None:
         lines = await gives(town, "diana", "vera", "Nurse", at(town), at(town, ROOSEVELT))
         assert [(line.person, line.place, line.outcome) for line in lines] == [

@@ -21,7 +21,7 @@ from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound
 from tp_inbox.domain.permissions import in_order
 from tp_inbox.services import actors, audit, passwords
-from tp_inbox.services.assignments import KnownRole, known_places, known_roles
+from tp_inbox.services.assignments import KnownRole, hold_groups, known_places, known_roles
 from tp_inbox.services.numbers import personal_inbox
 from tp_inbox.services.sessions import NewSession, Sessions, end_sessions_of, forgive, note_attempt
 from tp_inbox.services.staff_directory import require_managed
@@ -29,7 +29,7 @@ from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
 from tp_inbox.storage.queries.places import HELD, schools_of_staff
-from tp_inbox.storage.tables import AccountLink, Assignment, ExternalIdentity, School, Staff
+from tp_inbox.storage.tables import AccountLink, Assignment, ExternalIdentity, Role, School, Staff
 from tp_inbox.storage.tables.staff import LinkPurpose
 
 TOKEN_BYTES = 32
@@ -321,6 +321,7 @@ async def give_role(session: AsyncSession, actor: Actor | None, person: Staff, r
     """In the transaction that makes the account, so that nobody is ever without a role. Whether the actor may is
     asked before: there is nobody yet whom they could see.
     """
+    await hold_groups(session, [place])
     places = await known_places(session)
     if place not in places:
         raise NotFound
@@ -342,7 +343,10 @@ async def give_role(session: AsyncSession, actor: Actor | None, person: Staff, r
 
 
 async def _role_to_give(session: AsyncSession, actor: Actor, role_id: int, place: Place) -> KnownRole:
-    """Raises NotFound for a role that is not there, NotAllowed for one that the actor cannot give there."""
+    """Raises Invalid for a role that is not there, NotAllowed for one that the actor cannot give there. It neither
+    changes nor goes until the transaction ends.
+    """
+    await session.execute(select(col(Role.id)).where(col(Role.id) == role_id).with_for_update(read=True))
     role = (await known_roles(session)).get(role_id)
     if role is None:
         raise Invalid(NO_ROLE)

@@ -378,6 +378,14 @@ async def known_roles(session: AsyncSession) -> dict[int, KnownRole]:
     return {r.id: r for r in sorted(found, key=lambda r: _BASE_ORDER.get(r.base_key, len(_BASE_ORDER)))}
 
 
+async def hold_groups(session: AsyncSession, places: Iterable[Place]) -> None:
+    """Until the transaction ends none of these groups goes; after the roles, so that none waits in a ring."""
+    ids = [place.id for place in places if place.kind is PlaceKind.GROUP]
+    if ids:
+        groups = select(col(SchoolGroup.id)).where(among(col(SchoolGroup.id), ids)).order_by(col(SchoolGroup.id))
+        await session.execute(groups.with_for_update(read=True, key_share=True))
+
+
 async def known_places(session: AsyncSession) -> dict[Place, str]:
     """Every place with its name: the district, then schools, then groups."""
     schools = await session.execute(select(col(School.id), col(School.name)).order_by(col(School.name)))
@@ -474,6 +482,8 @@ async def _register(session: AsyncSession, wanted: Sequence[Wanted], *, taking: 
     found = {r.id: _known(r) for r in await session.scalars(roles.with_for_update(read=True) if write else roles)}
     if found.keys() != role_ids:
         raise NotFound
+    if write:
+        await hold_groups(session, {w.place for w in wanted})
     admins = taking and any(r.base_key == DISTRICT_ADMIN for r in found.values())
     if admins and write:
         await _hold_admins(session)
