@@ -24,12 +24,14 @@ from tests.services.steps import (
     send,
     text_from,
     the,
+    until_waiting,
 )
 from tp_inbox.domain.access import NO_SUCCESSOR, OWN_SUCCESSION, InboxKind
 from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.delivery import DeliveryState as S, FailureReason as R
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound, Refusal, SignedOut
 from tp_inbox.domain.permissions import Permission
+from tp_inbox.services.consent import lock_phones
 from tp_inbox.services.inboxes import AUTOMATIC, MESSAGES_A_PAGE, OWN, THEIRS
 from tp_inbox.services.leaving import MOST_CHARACTERS, OPEN_FOR, QUARANTINE, Left, Plan
 from tp_inbox.services.views import MessageRow, ThreadRow
@@ -369,6 +371,32 @@ class TestTheSuccessor:
 
 async def candidates(town: Town):
     return await town.wired.services.leaving.candidates(await town.actor("diana"), town.staff["bob"], "")
+
+
+class TestTextsOfTheSameMoment:
+    """A family's text takes the lock of its phone, then writes in the thread: leaving and coming back do the same."""
+
+    async def test_leaving_waits_for_a_family_that_writes_where_a_text_is_held_back(self, town: Town) -> None:
+        thread = await bob_writes(town)
+        await send(town, "bob", thread, "Not sent yet.")
+        async with town.wired.db.transaction() as session:
+            await lock_phones(session, [town.phones[ROSA]])
+            leaving = asyncio.create_task(leave(town, successor="alice"))
+            await until_waiting(town, 1)
+            (await session.get_one(Thread, thread)).inbound_count += 1
+        assert (await leaving).held_back == 1
+
+    async def test_coming_back_keeps_no_family_from_being_answered(self, town: Town) -> None:
+        await bob_writes(town)
+        await leave(town, successor="alice")
+        number_id = (await number(town)).id
+        async with town.wired.db.transaction() as session:
+            await lock_phones(session, [town.phones[ROSA]])
+            coming = asyncio.create_task(come_back(town))
+            await until_waiting(town, 1)
+            refers_to_it = {"read": True, "key_share": True}
+            await session.get_one(Number, number_id, with_for_update=refers_to_it)
+        await coming
 
 
 class TestWhatFamiliesWriteAfterwards:

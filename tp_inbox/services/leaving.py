@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, select, true, update
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
@@ -187,6 +187,7 @@ class Leaving:
             await _close_account(session, staff_id)
             if person.district:
                 await require_a_district_admin_stays(session)
+            await _hold_families(session, staff_id)
             held_back = await hold_back(session, staff_id)
             handed = await _hand_over(session, actor, person, plan)
             made_by, successor = (actor.staff_id if actor else None), plan.successor_id or None
@@ -236,6 +237,14 @@ async def _hold(session: AsyncSession, staff_ids: Collection[int]) -> None:
     await session.execute(rows.with_for_update(key_share=True))
 
 
+async def _hold_families(session: AsyncSession, staff_id: int) -> None:
+    """Those whose threads are about to change, all at once: phones are locked before threads, everywhere."""
+    inbox = await _inbox_of(session, staff_id)
+    queued = select(col(Message.thread_id)).where(*_queued_by(staff_id))
+    theirs = or_(and_(col(Thread.inbox_id) == inbox, _is_open()), col(Thread.id).in_(queued))
+    await consent.lock_phones(session, list(await session.scalars(select(col(Thread.phone_id)).where(theirs))))
+
+
 async def _managed_now(session: AsyncSession, actor: Actor | None, staff_id: int) -> Actor:
     """With the permissions of this transaction; whoever runs the server manages everybody."""
     if actor is None:
@@ -266,7 +275,7 @@ async def _record_leaving(session: AsyncSession, actor: Actor | None, person: Ac
     names = {"subject": person.name}
     facts = {"held_back": held_back}
     await audit.record(session, AuditKind.DEACTIVATED, actor, subject=person.staff_id, facts=facts, names=names)
-    number = await session.scalar(_numbers(person.staff_id).with_for_update())
+    number = await session.scalar(_numbers(person.staff_id).with_for_update(key_share=True))
     if number is None:
         return
     before = number.state
@@ -277,7 +286,7 @@ async def _record_leaving(session: AsyncSession, actor: Actor | None, person: Ac
 
 
 async def _give_number_back(session: AsyncSession, actor: Actor | None, staff_id: int) -> None:
-    number = await session.scalar(_numbers(staff_id).with_for_update())
+    number = await session.scalar(_numbers(staff_id).with_for_update(key_share=True))
     if number is None:
         return
     before = number.state
@@ -452,8 +461,11 @@ async def _count(session: AsyncSession, inbox_id: int, *, still_open: bool) -> i
 
 
 async def _queued(session: AsyncSession, staff_id: int) -> int:
-    mine = (col(Message.author_id) == staff_id, col(Message.state) == DeliveryState.QUEUED)
-    return await session.scalar(select(func.count()).select_from(Message).where(*mine)) or 0
+    return await session.scalar(select(func.count()).select_from(Message).where(*_queued_by(staff_id))) or 0
+
+
+def _queued_by(staff_id: int) -> tuple[ColumnElement[bool], ...]:
+    return col(Message.author_id) == staff_id, col(Message.state) == DeliveryState.QUEUED
 
 
 async def _conversation(
