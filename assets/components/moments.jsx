@@ -29,12 +29,13 @@ function asDay(date) {
   return (thisYear(date) ? longDay : withYear).format(date);
 }
 
+const onDay = (date) => (daysAgo(date) <= 0 ? "Today" : inList(date));
 const since = (date) => (daysAgo(date) <= 1 ? asDay(date).toLowerCase() : asDay(date));
 
 export function Moment({ at, form }) {
   if (!at) return null;
   const date = new Date(at);
-  const said = { list: inList, since, until: (day) => until.format(day), full: (day) => exact.format(day) }[form] || ((day) => clock.format(day));
+  const said = { list: inList, day: onDay, since, until: (day) => until.format(day), full: (day) => exact.format(day) }[form] || ((day) => clock.format(day));
   return <time className="moment" dateTime={at} title={full.format(date)}>{said(date)}</time>;
 }
 

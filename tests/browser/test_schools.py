@@ -30,12 +30,12 @@ LET_GO = "DELETE FROM assignment USING school_group WHERE group_id = school_grou
 def new_group(page: Page, *schools: str) -> str:
     """Made at the screen; its name."""
     name = f"Group {uuid4().hex[:6]}"
-    page.get_by_role("link", name="Add a group").first.click()
-    expect(page.get_by_role("heading", name="A new group")).to_be_visible()
+    page.get_by_role("link", name="New group").first.click()
+    expect(page.get_by_role("heading", name="New group")).to_be_visible()
     page.get_by_label("Name").fill(name)
     for school in schools:
         choose(page, school)
-    page.get_by_role("button", name="Add the group").click()
+    page.get_by_role("button", name="Create group").click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()
     return name
 

@@ -116,6 +116,13 @@ class TestList:
         found, _ = await roles.holders(diana, await id_of(town, "Counselor"), search="clark ch")
         assert [h.name for h in found] == ["Charlie Clark"]
 
+    async def test_ones_own_holding_is_marked_because_nobody_takes_it_from_oneself(
+        self, town: Town, roles: Roles, diana: Actor
+    ) -> None:
+        await gives(town, "alice", "District Admin", None)
+        found, _ = await roles.holders(diana, await id_of(town, "District Admin"))
+        assert {h.name: h.own for h in found} == {"Diana Drew": True, "Alice Adams": False}
+
 
 class TestMaking:
     async def test_a_new_role_is_there_with_what_its_permissions_bring(

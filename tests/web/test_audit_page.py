@@ -49,6 +49,8 @@ class TestThePage:
         for handler, arguments in (
             (AuditPage.search, ["Bob"]),
             (AuditPage.narrow, ["group", "roles"]),
+            (AuditPage.begin, ["2021-03-01"]),
+            (AuditPage.end, ["2021-04-09"]),
             (AuditPage.look_for, ["Diaz"]),
             (AuditPage.older, []),
             (AuditPage.refresh, []),
@@ -72,6 +74,14 @@ class TestThePage:
         assert [chip["what"] for chip in diana.var(AuditPage, "chips")] == ["person", "school"]
         await diana.call(AuditPage.clear)
         assert shown(diana) == everything
+
+    async def test_a_period_has_two_ends_and_its_chips_say_them(self, stage: Stage) -> None:
+        await given(stage.town)
+        diana = await stage.tab("diana", "/admin/audit")
+        await diana.call(AuditPage.begin, "2021-03-01")
+        await diana.call(AuditPage.end, "2021-04-09")
+        assert [chip["label"] for chip in diana.var(AuditPage, "chips")] == ["From Mar 1, 2021", "To Apr 9, 2021"]
+        assert shown(diana) == []
 
     async def test_words_are_searched_and_people_offered(self, stage: Stage) -> None:
         await given(stage.town)

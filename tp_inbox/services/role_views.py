@@ -84,7 +84,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class HolderView:
-    """One assignment of the role."""
+    """One assignment of the role. ``own``: it is held by the person who looks."""
 
     id: int
     staff_id: int
@@ -95,6 +95,7 @@ class HolderView:
     where: str
     since: str
     active: bool
+    own: bool
 
 
 @dataclass(frozen=True)
@@ -237,7 +238,7 @@ def _size_of_group() -> Any:
     return schools.correlate(Assignment).scalar_subquery()
 
 
-def holder_view(row: Row) -> HolderView:
+def holder_view(row: Row, actor: Actor) -> HolderView:
     assignment, person, school, group, size = row
     where = f"{group} ({counted(size, 'school', 'schools')})" if group else school or "The district"
     return HolderView(
@@ -250,6 +251,7 @@ def holder_view(row: Row) -> HolderView:
         where,
         assignment.created_at.isoformat(),
         person.active,
+        person.id == actor.staff_id,
     )
 
 

@@ -120,7 +120,7 @@ class Roles:
         async with self._db.reading() as session:
             query = holders_query(role_id, search, after).limit(HOLDERS_A_PAGE + 1)
             rows = (await session.execute(query)).all()
-        return [holder_view(row) for row in rows[:HOLDERS_A_PAGE]], len(rows) > HOLDERS_A_PAGE
+        return [holder_view(row, actor) for row in rows[:HOLDERS_A_PAGE]], len(rows) > HOLDERS_A_PAGE
 
     async def offered(self, actor: Actor, level: str) -> list[PermissionGroup]:
         """What a role of this level can allow, in groups."""

@@ -37,7 +37,10 @@ def _held(held: rx.Var[HeldRole]) -> rx.Component:
             rx.el.span(_place_icon(held.kind), held.place, class_name="held-place"),
             schools,
             rx.el.span("Since ", Moment.create(at=held.since, form="since"), class_name="quiet-text"),
-            rx.cond(held.kept != "", rx.el.span(icon("lock", 13), held.kept, class_name="quiet-text held-place")),
+            rx.cond(
+                (held.kept != "") & (held.kept != A.refusal),
+                rx.el.span(icon("lock", 13), held.kept, class_name="quiet-text held-place"),
+            ),
             class_name="two-lines held",
         ),
         rx.cond(held.kept == "", _take_button(held)),

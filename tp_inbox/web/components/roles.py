@@ -278,8 +278,8 @@ def _holder(holder: rx.Var[HolderView]) -> rx.Component:
             ),
         ),
         cell("Where", holder.where),
-        cell("Since", Moment.create(at=holder.since, form="list")),
-        cell("", rx.cond(RolesPage.gives_roles, _take_button(holder))),
+        cell("Since", Moment.create(at=holder.since, form="day")),
+        cell("", rx.cond(RolesPage.gives_roles & ~holder.own, _take_button(holder))),
         key=holder.id,
     )
 

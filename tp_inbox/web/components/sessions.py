@@ -21,7 +21,7 @@ def sessions_panel() -> rx.Component:
     return rx.cond(
         State.shown,
         panel(
-            rx.cond(State.own, "Where you are signed in", "Signed in"),
+            rx.cond(State.own, "Where you are signed in", "Where they are signed in"),
             rx.cond(State.lines.length() > 0, lines, nowhere),
             _everywhere(),
         ),

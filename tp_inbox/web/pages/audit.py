@@ -75,8 +75,8 @@ def _toolbar() -> rx.Component:
             _menu("About", groups, Log.filters.group, "group"),
             rx.cond(Log.schools.length() > 1, _menu("School", schools, chosen, "school")),
             _person(),
-            _day("From", "since", Log.filters.since),
-            _day("To", "until", Log.filters.until),
+            _day("From", Log.filters.since, Log.begin),
+            _day("To", Log.filters.until, Log.end),
             class_name="toolbar filters log-filters",
             role="group",
             aria_label="Show only",
@@ -97,13 +97,14 @@ def _school(choice: rx.Var[Choice]) -> rx.Component:
     return rx.el.option(choice.name, value=choice.id.to_string(), key=choice.id)
 
 
-def _day(label: str, what: str, value: Any) -> rx.Component:
+def _day(label: str, value: Any, chosen: Any) -> rx.Component:
+    """``chosen``: a handler for each field, since a wait for one replaces the wait of the same handler for another."""
     field = rx.el.input(
         type="date",
         default_value=value,
         min="2020-01-01",
         max="2199-12-31",
-        on_change=lambda day: Log.narrow(what, day).debounce(600),
+        on_change=chosen.debounce(600),
     )
     return rx.el.label(label, field, class_name="day", key=f"{label} {Log.cleared}")
 

@@ -43,7 +43,7 @@ def groups() -> rx.Component:
     return rx.fragment(
         page_head(
             "Groups",
-            link(icon("file-up", 18), "Import a list", to=f"{TO_GROUPS}/import", class_name="button"),
+            link(icon("file-up", 18), "Import", to=f"{TO_GROUPS}/import", class_name="button"),
             rx.cond(SchoolsPage.groups.length() > 0, _download()),
             _add_group(),
             about=ABOUT,
@@ -53,12 +53,12 @@ def groups() -> rx.Component:
 
 
 def _add_group() -> rx.Component:
-    return link(icon("plus", 18), "Add a group", to=f"{TO_GROUPS}/new", class_name="button primary")
+    return link(icon("plus", 18), "New group", to=f"{TO_GROUPS}/new", class_name="button primary")
 
 
 def _download() -> rx.Component:
     return rx.el.button(
-        icon("download", 18), "Download", type="button", class_name="button", on_click=SchoolsPage.download
+        icon("download", 18), "Export", type="button", class_name="button", on_click=SchoolsPage.download
     )
 
 
@@ -90,10 +90,10 @@ def _none() -> rx.Component:
 def group() -> rx.Component:
     fresh = Group.id == 0
     return rx.fragment(
-        page_head(rx.cond(fresh, "A new group", Group.name), about=ABOUT, back=("Groups", TO_GROUPS)),
+        page_head(rx.cond(fresh, "New group", Group.name), about=ABOUT, back=("Groups", TO_GROUPS)),
         rx.cond(
             fresh,
-            _form("Add the group"),
+            _form("Create group"),
             rx.el.div(
                 rx.el.div(_form("Save")),
                 rx.el.div(_holders(), _deleting()),
@@ -165,7 +165,10 @@ def _holders() -> rx.Component:
         rx.cond(
             Group.holders.length() > 0,
             rx.el.ul(rx.foreach(Group.holders, _holder), class_name="lines"),
-            rx.el.p("Nobody yet. Roles at a group are given on a person’s page.", class_name="quiet-text"),
+            rx.el.p(
+                "Nobody yet. A role is given at a group on the page of a person or of the role.",
+                class_name="quiet-text",
+            ),
         ),
     )
 

@@ -126,20 +126,23 @@ def _several() -> rx.Component:
         ),
         _role_and_place(),
         _problem(),
-        rx.cond(
-            I.invitable > 0,
-            rx.el.div(
-                rx.el.button(
-                    rx.cond(I.invitable == 1, "Invite 1 person", "Invite " + I.invitable.to_string() + " people"),
-                    type="button",
-                    class_name="button primary",
-                    on_click=I.invite_several,
-                ),
-                class_name="buttons",
+        rx.el.div(
+            rx.el.button(
+                _how_many(),
+                type="button",
+                class_name="button primary",
+                disabled=I.invitable == 0,
+                on_click=I.invite_several,
             ),
+            class_name="buttons",
         ),
         class_name="card stack",
     )
+
+
+def _how_many() -> Any:
+    some = "Invite " + I.invitable.to_string() + " people"
+    return rx.match(I.invitable, (0, "Invite"), (1, "Invite 1 person"), some)
 
 
 def _newcomer(line: rx.Var[NewcomerLine], index: rx.Var[int]) -> rx.Component:

@@ -83,7 +83,7 @@ def _schools() -> rx.Component:
 
 
 def _add_school() -> rx.Component:
-    return link(icon("plus", 18), "Add a school", to="/admin/schools/new", class_name="button primary")
+    return link(icon("plus", 18), "New school", to="/admin/schools/new", class_name="button primary")
 
 
 def _table() -> rx.Component:
@@ -150,7 +150,7 @@ def _school() -> rx.Component:
     fresh = School.id == 0
     return rx.fragment(
         page_head(
-            rx.cond(fresh, "A new school", School.fields.name),
+            rx.cond(fresh, "New school", School.fields.name),
             about=rx.cond(
                 fresh, "It gets its shared inbox at once, and a number when somebody first writes from it.", ""
             ),
@@ -158,7 +158,7 @@ def _school() -> rx.Component:
         ),
         rx.cond(
             fresh,
-            _form("Add the school"),
+            _form("Create school"),
             rx.el.div(
                 rx.el.div(_form("Save"), _readers()),
                 rx.el.div(_number_panel(), _figures(), rx.el.p(icon("archive", 18), NO_DELETING, class_name="note")),

@@ -44,7 +44,7 @@ def _head() -> rx.Component:
         rx.cond(List.exports, _button("download", "Export", on_click=List.export)),
         _way("list-checks", "Give roles to many", "/admin/staff/bulk"),
         _way("user-plus", "Invite", "/admin/staff/new", "button primary"),
-        about="Everybody who signs in: what they may do, where, and whether they have come.",
+        about="Everybody who signs in: what they may do, where, and when they were last seen.",
     )
 
 
@@ -270,7 +270,7 @@ def _account_facts(who: rx.Var[StaffMember]) -> rx.Component:
         "Account",
         facts(
             ("Last seen", rx.cond(who.seen != "", Moment.create(at=who.seen, form="list"), "Never")),
-            ("Added", Moment.create(at=who.added, form="list")),
+            ("Added", Moment.create(at=who.added, form="day")),
         ),
     )
 
@@ -281,7 +281,7 @@ def _personal(who: rx.Var[StaffMember]) -> rx.Component:
         facts(
             ("Number", rx.cond(who.number != "", who.number, "None")),
             (
-                "Its state",
+                "State",
                 rx.cond(who.has_personal | (who.number != ""), who.number_state, "Not needed for these roles"),
             ),
             (

@@ -82,6 +82,16 @@ class AuditPage(Page, rx.State):
         await self._ask(replace(self.filters, **{_field(what): _value(what, value)}))
 
     @rx.event
+    async def begin(self, day: str) -> None:
+        """Narrows from this day on."""
+        await self._ask(replace(self.filters, since=storable(day)))
+
+    @rx.event
+    async def end(self, day: str) -> None:
+        """Narrows up to this day."""
+        await self._ask(replace(self.filters, until=storable(day)))
+
+    @rx.event
     async def widen(self, what: str) -> None:
         """Takes a filter away, and empties its field."""
         self.cleared += 1
@@ -147,8 +157,8 @@ class AuditPage(Page, rx.State):
             "group": GROUPS[group] if (group := group_of(asked.group)) else "",
             "person": self._person_name,
             "school": next((s.name for s in self.schools if s.id == asked.school), "Another school"),
-            "since": f"From {asked.since}",
-            "until": f"To {asked.until}",
+            "since": f"From {_said(asked.since)}",
+            "until": f"To {_said(asked.until)}",
         }
         return [Chip(what, label) for what, label in said.items() if getattr(asked, what)]
 
@@ -156,6 +166,11 @@ class AuditPage(Page, rx.State):
         self.filters, self.lines, self.chips, self.schools, self.people = Filters(), [], [], [], []
         self.more, self.page_number, self.file, self.looked_for = False, 0, "", ""
         self._person_name, self._starts, self._last = "", [], None
+
+
+def _said(day: str) -> str:
+    at = day_of(day)
+    return f"{at:%b} {at.day}, {at.year}" if at else ""
 
 
 def _field(what: str) -> str:

@@ -92,7 +92,7 @@ class GroupState(rx.State):
 
     async def _create(self) -> list[rx.event.EventSpec]:
         made = await services().groups.create(actor(), self._wanted())
-        return [rx.redirect(f"{TO_GROUPS}/{made}", replace=True), rx.toast.success("The group is there.")]
+        return [rx.redirect(f"{TO_GROUPS}/{made}", replace=True), rx.toast.success("The group is created.")]
 
     def _wanted(self) -> GroupFields:
         return GroupFields(self._name, frozenset(self.chosen))

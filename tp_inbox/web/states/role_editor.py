@@ -19,7 +19,7 @@ from tp_inbox.web.arguments import storable
 from tp_inbox.web.states.shell import Rail, rail_of
 
 REFUSALS = (Invalid, NotAllowed, NotFound)
-MADE = "The role is there. Nobody holds it yet."
+MADE = "The role is created. Nobody holds it yet."
 SAVED = "Saved. It holds from now on, in open windows too."
 DELETED = "“{name}” is deleted."
 SECOND_STEP_ON = "Holders of this role sign in with a second step from now on."

@@ -123,7 +123,7 @@ class SchoolState(rx.State):
 
     async def _create(self, wanted: SchoolFields) -> list[rx.event.EventSpec]:
         made = await services().schools.create(actor(), wanted)
-        return [rx.redirect(f"/admin/schools/{made}"), rx.toast.success(f"{wanted.name.strip()} is there.")]
+        return [rx.redirect(f"/admin/schools/{made}"), rx.toast.success(f"{wanted.name.strip()} is created.")]
 
     async def _show(self, school_id: int, *, again: bool) -> None:
         """Once more, what is being typed stays, and what was seen when one began."""
