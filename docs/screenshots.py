@@ -1,4 +1,4 @@
-"""Makes the pictures of the README anew, from the running product: .venv/bin/python -m docs.screenshots
+"""Makes the pictures of these pages anew, from the running product: .venv/bin/python -m docs.screenshots
 
 Each is a scene of the demonstration district, played in Chromium on a product of its own.
 """
@@ -6,13 +6,14 @@ Each is a scene of the demonstration district, played in Chromium on a product o
 from __future__ import annotations
 
 import base64
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.people import Person, Phones
+from tests.browser.people import DOMAIN, Person, Phones
 from tests.product import Product, running_product
 from tp_inbox.demo.homes import Owner, temporary_folder
 
@@ -27,6 +28,10 @@ KEISHA, ROSA, PATRICK = "Keisha Johnson", "Rosa Hernández", "Patrick Murphy"
 QUESTION = "Breakfast club is at 7:30 tomorrow instead of 7:15, because of the assembly."
 ANSWER = "Thanks for telling me. He'll be there, he never misses it now!"
 
+ELENA, JOYCE, TOMAS = "Elena Ortiz", "Joyce Lindgren", "Tomás Rivera"
+LINCOLN, ROOSEVELT = "Lincoln Middle School", "Roosevelt High School"
+PASTED = ("nurse", "office", "counsellor", "therapist", "counselor.roosevelt")
+
 
 def main() -> None:
     with (
@@ -36,7 +41,7 @@ def main() -> None:
     ):
         found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
         browser = playwright.chromium.launch(executable_path=next(filter(None, found)), args=["--no-sandbox"])
-        for scene in (_a_counselor_and_a_family, _the_school_inbox_at_night, _on_a_phone):
+        for scene in SCENES:
             scene(browser, product)
         browser.close()
 
@@ -68,6 +73,136 @@ def _on_a_phone(browser: Browser, product: Product) -> None:
     _take(elena.page, "phone-list")
     elena.opens(ROSA)
     _take(elena.page, "phone-thread")
+
+
+def _a_second_step_on_a_phone(browser: Browser, product: Product) -> None:
+    page = _person(browser, product, "nurse", "/settings", **PHONE).page
+    page.get_by_role("button", name="Set up").click()
+    expect(page.get_by_role("img", name="QR code for your authenticator app").locator("svg")).to_be_visible()
+    _take(page, "phone-second-step")
+
+
+def _a_district_admin(browser: Browser, product: Product) -> None:
+    """Signs in once, so that the audit log tells more than sign-ins."""
+    priya = _person(browser, product, "district", "/admin/staff", **DESKTOP)
+    for task in (
+        _makes_a_role,
+        _gives_it,
+        _changes_a_role,
+        _gives_roles_to_many,
+        _asks_why,
+        _reads,
+        _lets_go,
+        _looks_back,
+    ):
+        task(priya)
+
+
+def _makes_a_role(priya: Person) -> None:
+    page = priya.page
+    priya.goes_to("/admin/roles/new")
+    page.get_by_label("Name", exact=True).fill("Visiting nurse")
+    page.get_by_role("checkbox", name="See the directory").check()
+    page.get_by_role("checkbox", name=re.compile("^Send and receive personal messages")).check()
+    expect(page.get_by_text("No choice: texts leave from")).to_be_visible()
+    page.get_by_label("Name", exact=True).evaluate("field => field.scrollIntoView({block: 'center'})")
+    _take(page, "role-new")
+    page.get_by_role("button", name="Create role").click()
+    expect(page.get_by_text("Nobody holds this role yet.")).to_be_visible()
+
+
+def _gives_it(priya: Person) -> None:
+    page = priya.page
+    page.get_by_role("button", name="Give to people").click()
+    dialog = page.get_by_role("dialog", name=re.compile("Visiting nurse"))
+    dialog.get_by_role("searchbox", name=re.compile("Find people")).fill(JOYCE)
+    dialog.get_by_role("button", name=JOYCE).click()
+    dialog.get_by_role("checkbox", name=ROOSEVELT, exact=True).check()
+    dialog.get_by_role("button", name="Give role").click()
+    expect(dialog).to_be_hidden()
+
+
+def _changes_a_role(priya: Person) -> None:
+    page = priya.page
+    priya.goes_to("/admin/roles")
+    page.get_by_role("link", name="Counselor", exact=True).first.click()
+    page.get_by_role("checkbox", name="Message on behalf of the school").uncheck()
+    page.get_by_role("checkbox", name="Export").check()
+    page.get_by_role("button", name="Review changes").click()
+    review = page.get_by_role("dialog", name="What changes for whom")
+    expect(review.get_by_text(ELENA)).to_be_visible()
+    _take(page, "role-change")
+    review.get_by_role("button", name="Back").click()
+
+
+def _gives_roles_to_many(priya: Person) -> None:
+    page = priya.page
+    priya.goes_to("/admin/staff/bulk")
+    page.get_by_role("combobox", name=re.compile("^Role")).select_option(label="School Viewer")
+    page.get_by_role("checkbox", name=LINCOLN, exact=True).check()
+    page.get_by_label("E-mail addresses").fill("\n".join(f"{key}@{DOMAIN}" for key in PASTED))
+    page.get_by_role("button", name="Check the list").click()
+    expect(page.get_by_role("heading", name="What would happen")).to_be_visible()
+    _take(page, "many-people")
+    page.get_by_role("button", name=re.compile("^Give . roles")).click()
+    expect(page.get_by_role("heading", name="What was done")).to_be_visible()
+
+
+def _asks_why(priya: Person) -> None:
+    page = priya.page
+    priya.goes_to("/admin/staff")
+    _take(page, "staff")
+    page.get_by_role("link", name=JOYCE).click()
+    page.get_by_role("heading", name="Roles", exact=True).wait_for()
+    _take(page, "person")
+    page.get_by_role("button", name=f"{ROOSEVELT}’s inbox").click()
+    expect(page.get_by_text("Missing: “View the school inbox”.")).to_be_visible()
+    _take(page, "why")
+
+
+def _reads(priya: Person) -> None:
+    priya.goes_to("/oversight")
+    priya.row("Layla Haddad").filter(has_text=JOYCE).click()
+    reason = priya.page.get_by_role("textbox", name="Reason")
+    reason.fill("Safety concern: the counselor asked for help")
+    _take(priya.page, "oversight-reason")
+    priya.thread.get_by_role("button", name="Open conversation").click()
+    expect(priya.bubbles.get_by_role("article").first).to_be_visible()
+
+
+def _lets_go(priya: Person) -> None:
+    page = priya.page
+    priya.goes_to("/admin/staff")
+    page.get_by_role("link", name=TOMAS).click()
+    page.get_by_role("button", name="Deactivate…").click()
+    dialog = page.get_by_role("dialog", name=f"Deactivate {TOMAS}?")
+    dialog.get_by_role("searchbox").fill("Elena")
+    dialog.get_by_role("button", name=ELENA).click()
+    expect(dialog.get_by_text("chosen")).to_be_visible()
+    _take(page, "leaving")
+    dialog.get_by_role("button", name="Deactivate").click()
+    expect(page.get_by_text("The account is deactivated.")).to_be_visible()
+
+
+def _looks_back(priya: Person) -> None:
+    page = priya.page
+    page.emulate_media(color_scheme="dark")
+    priya.goes_to("/admin/audit")
+    entries = page.get_by_role("list", name="Entries, newest first").get_by_role("listitem")
+    expect(entries.first).to_be_visible()
+    reading = entries.filter(has_text="in Oversight").first
+    reading.locator("summary").click()
+    expect(reading.get_by_text("From where")).to_be_visible()
+    _take(page, "audit-log-dark")
+
+
+SCENES = (
+    _a_counselor_and_a_family,
+    _the_school_inbox_at_night,
+    _on_a_phone,
+    _a_second_step_on_a_phone,
+    _a_district_admin,
+)
 
 
 def _person(browser: Browser, product: Product, key: str, path: str = "/messages", **options: object) -> Person:
