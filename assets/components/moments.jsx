@@ -6,7 +6,8 @@ const weekday = new Intl.DateTimeFormat(undefined, { weekday: "short" });
 const longDay = new Intl.DateTimeFormat(undefined, { weekday: "long", month: "long", day: "numeric" });
 const shortDay = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
 const withYear = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", year: "numeric" });
-const until = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
+const shortMinute = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
+const minuteWithYear = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 
@@ -30,12 +31,13 @@ function asDay(date) {
 }
 
 const onDay = (date) => (daysAgo(date) <= 0 ? "Today" : inList(date));
+const minute = (date) => (thisYear(date) ? shortMinute : minuteWithYear).format(date);
 const since = (date) => (daysAgo(date) <= 1 ? asDay(date).toLowerCase() : asDay(date));
 
 export function Moment({ at, form }) {
   if (!at) return null;
   const date = new Date(at);
-  const said = { list: inList, day: onDay, since, until: (day) => until.format(day), full: (day) => exact.format(day) }[form] || ((day) => clock.format(day));
+  const said = { list: inList, day: onDay, since, minute, full: (day) => exact.format(day) }[form] || ((day) => clock.format(day));
   return <time className="moment" dateTime={at} title={full.format(date)}>{said(date)}</time>;
 }
 

@@ -39,7 +39,7 @@ def fresh_link(link: Any) -> rx.Component:
         Copied.create(words=link.url, label="Link for " + link.name.to(str)),
         rx.el.div(
             Anchor.create(icon("mail", 18), "Write an e-mail", href=link.mail, class_name="button"),
-            rx.el.span("Works once, until ", Moment.create(at=link.expires, form="until"), class_name="quiet-text"),
+            rx.el.span("Works once, until ", Moment.create(at=link.expires, form="minute"), class_name="quiet-text"),
             class_name="buttons",
         ),
         class_name="stack fresh-link",
@@ -85,7 +85,7 @@ def _invitation() -> rx.Component:
 def _waiting(otherwise: str) -> rx.Component:
     """About the link that was handed out and not used."""
     link = A.standing
-    works = rx.fragment("The link works until ", Moment.create(at=link.expires, form="until"), ".")
+    works = rx.fragment("The link works until ", Moment.create(at=link.expires, form="minute"), ".")
     by = rx.cond(link.by != "", " Made by " + link.by + ".", "")
     over = "The link has expired. Make a new one."
     return rx.cond(link.expires == "", otherwise, rx.fragment(rx.cond(link.is_over, over, works), by))
@@ -259,7 +259,12 @@ def _reply() -> rx.Component:
     return field(
         "Automatic reply",
         rx.el.textarea(
-            name="reply", rows="3", max_length=600, default_value=PLAN.auto_reply, on_change=A.write_reply.debounce(150)
+            name="reply",
+            rows="3",
+            max_length=600,
+            required=True,
+            default_value=PLAN.auto_reply,
+            on_change=A.write_reply.debounce(150),
         ),
         A.reply_length,
     )
@@ -311,11 +316,11 @@ def _handed_to() -> rx.Component:
 
 
 def _when(at: rx.Var[str]) -> rx.Component:
-    return rx.cond(at != "", Moment.create(at=at, form="list"), "Before this was written down")
+    return rx.cond(at != "", Moment.create(at=at, form="minute"), "Before this was written down")
 
 
 def _day(at: rx.Var[str]) -> rx.Component:
-    return Moment.create(at=at, form="until")
+    return Moment.create(at=at, form="minute")
 
 
 def _returning_dialog(then: Any) -> rx.Component:

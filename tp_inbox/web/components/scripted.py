@@ -98,8 +98,8 @@ class Keys(rx.Component):
 
 
 class Moment(rx.Component):
-    """A time as its reader's clock says it; ``form`` is "list", "day", "clock", "full", "since" for a day that a
-    sentence goes on with, or "until" for one that is to come.
+    """A time as its reader's clock says it; ``form`` is "list", "day", "clock", "minute" of a day, "full", or
+    "since" for a day that a sentence goes on with.
     """
 
     library = "$/public/components/moments.jsx"
