@@ -22,10 +22,9 @@ from tp_inbox.services.assignments import (
     NotAll,
     Outcome,
     Told,
-    place_of,
-    require_a_district_admin_stays,
-    require_a_role_stays,
 )
+from tp_inbox.services.holdings import place_of
+from tp_inbox.services.safeguards import require_a_district_admin_stays, require_a_role_stays
 from tp_inbox.storage.feed import Change, ChangeKind
 from tp_inbox.storage.tables import Assignment, AuditEntry, GroupSchool, Inbox, Role, SchoolGroup, Staff
 

@@ -21,8 +21,9 @@ from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound
 from tp_inbox.domain.permissions import in_order
 from tp_inbox.services import actors, audit, passwords
-from tp_inbox.services.assignments import KnownRole, hold_groups, known_places, known_roles
+from tp_inbox.services.holdings import KnownRole, known_places, known_roles
 from tp_inbox.services.numbers import personal_inbox
+from tp_inbox.services.safeguards import hold_groups
 from tp_inbox.services.sessions import NewSession, Sessions, end_sessions_of, forgive, note_attempt
 from tp_inbox.services.staff_directory import require_managed
 from tp_inbox.storage.base import utc_now

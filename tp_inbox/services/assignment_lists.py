@@ -16,9 +16,10 @@ from tp_inbox.domain import access
 from tp_inbox.domain.access import DISTRICT, Actor, Place
 from tp_inbox.domain.errors import Invalid
 from tp_inbox.domain.permissions import Level
-from tp_inbox.services import actors, assignments
-from tp_inbox.services.assignments import DISTRICT_NAME, DONE, STANDS, KnownRole, Outcome, Wanted
+from tp_inbox.services import actors, assignments, holdings
+from tp_inbox.services.assignments import DONE, STANDS, Outcome
 from tp_inbox.services.csv_files import read_table, write_table
+from tp_inbox.services.holdings import DISTRICT_NAME, KnownRole, Wanted
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.tables import Staff
 
@@ -303,9 +304,9 @@ def _unless_above(line: PlanLine, first: PlanLine) -> PlanLine:
 
 
 async def _known(session: AsyncSession, actor: Actor, emails: Collection[str]) -> Known:
-    roles, names = await assignments.known_roles(session), await assignments.known_places(session)
+    roles, names = await holdings.known_roles(session), await holdings.known_places(session)
     people = await _people(session, actor, emails)
-    given = [(r, p) for r in roles.values() for p in names if assignments.grants(actor, r, p)]
+    given = [(r, p) for r in roles.values() for p in names if holdings.grants(actor, r, p)]
     places: dict[str, list[Place]] = {word: [DISTRICT] for word in DISTRICT_WORDS}
     for place, name in names.items():
         if place != DISTRICT:
@@ -326,7 +327,7 @@ async def _people(session: AsyncSession, actor: Actor, emails: Collection[str]) 
     """Those among the actor's staff who have one of these addresses."""
     query = select(col(Staff.id), col(Staff.email), col(Staff.name))
     rows = (await session.execute(query.where(col(Staff.email) == any_(literal(list(emails), ARRAY(Text)))))).all()
-    seen = await assignments.visible(session, actor, [row.id for row in rows])
+    seen = await holdings.visible(session, actor, [row.id for row in rows])
     return {email: (staff_id, name) for staff_id, email, name in rows if staff_id in seen}
 
 
@@ -337,5 +338,5 @@ async def _nearest(session: AsyncSession, actor: Actor, emails: Sequence[str]) -
     best = select(col(Staff.id), col(Staff.email)).where(alike > LEAST_ALIKE, col(Staff.active))
     best = best.order_by(alike.desc()).limit(1).lateral()
     rows = (await session.execute(select(asked.c.email, best.c.id, best.c.email).join(best, true()))).all()
-    seen = await assignments.visible(session, actor, [staff_id for _, staff_id, _ in rows])
+    seen = await holdings.visible(session, actor, [staff_id for _, staff_id, _ in rows])
     return {email: found for email, staff_id, found in rows if staff_id in seen}

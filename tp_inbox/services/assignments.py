@@ -8,33 +8,46 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import product
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, any_, delete, exists, func, literal, or_, select, text
+from sqlalchemy import ARRAY, BigInteger, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from tp_inbox.domain import access
-from tp_inbox.domain.access import DISTRICT, Actor, Place, PlaceKind
+from tp_inbox.domain.access import Actor, Place, PlaceKind
 from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound
-from tp_inbox.domain.permissions import BASE_ROLES, DISTRICT_ADMIN, Level, P, Permission, effective, in_order, label
+from tp_inbox.domain.permissions import DISTRICT_ADMIN, Level, in_order
 from tp_inbox.services import actors, audit
+from tp_inbox.services.holdings import (
+    KnownPerson,
+    KnownRole,
+    Wanted,
+    as_wanted,
+    assignments_of,
+    grants,
+    is_seen,
+    key_of,
+    known,
+    known_people,
+    known_places,
+    known_roles,
+    place_held,
+    require_visible,
+    schools_in_words,
+    schools_of_groups,
+)
 from tp_inbox.services.numbers import personal_inboxes
+from tp_inbox.services.safeguards import ADMINS, hold_admins, hold_groups, hold_people
 from tp_inbox.services.second_step import enforce
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
-from tp_inbox.storage.queries.places import schools_of_staff
+from tp_inbox.storage.queries.ids import among
 from tp_inbox.storage.tables import (
     Assignment,
     AuditEntry,
-    ExternalIdentity,
-    GroupSchool,
     Role,
-    School,
-    SchoolGroup,
-    Staff,
 )
 
 MOST_AT_ONCE = 20_000
@@ -42,8 +55,6 @@ MOST_AT_ONCE = 20_000
 ENTRIES_AT_ONCE = 250
 MOST_TOLD_APART = 20
 """So many people are told of a change one by one; beyond, everybody's rights are looked at once."""
-DISTRICT_NAME = "The whole district"
-NO_SCHOOLS = "No schools yet"
 NOBODY_CHOSEN = "Please choose at least one person."
 NOWHERE_CHOSEN = "Please choose where the role is held."
 TOO_MANY = f"That is more than {MOST_AT_ONCE:,} roles at once. Please do it in parts."
@@ -52,13 +63,6 @@ HAS_IT_NOT = "{name} does not have this role there."
 DEACTIVATED = "{name}’s account is deactivated. Reactivate it first."
 LAST_ROLE = "Everyone keeps at least one role, and {name} would have none. Give another role first."
 LAST_ADMIN = "The district keeps at least one District Admin who can sign in, and {name} is the last one."
-NO_ADMIN = (
-    "The district keeps at least one District Admin who can sign in, and this is the last one. "
-    "Give the role to somebody else first."
-)
-NO_ROLE = "Everyone keeps at least one role, and {names} would have none. Give another role first."
-_ADMINS_LOCK = 7_100_002
-_BASE_ORDER: dict[str | None, int] = {role.key: place for place, role in enumerate(BASE_ROLES)}
 
 
 class Outcome(StrEnum):
@@ -77,15 +81,6 @@ class Outcome(StrEnum):
 DONE = frozenset({Outcome.GIVEN, Outcome.TAKEN})
 STANDS = frozenset({Outcome.HAS_IT, Outcome.HAS_IT_NOT, Outcome.TWICE})
 """There is nothing to do, which is no error."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """One role, for one person, at one place."""
-
-    staff_id: int
-    role_id: int
-    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,30 +156,6 @@ class PlaceChoice:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownRole:
-    id: int
-    name: str
-    level: Level
-    base_key: str | None
-    permissions: frozenset[Permission]
-
-    @property
-    def allows(self) -> str:
-        return ", ".join(label(p) for p in in_order(effective(self.permissions, self.level)))
-
-    @property
-    def brings_an_inbox(self) -> bool:
-        return P.PERSONAL_MESSAGES in effective(self.permissions, self.level)
-
-
-@dataclass(frozen=True, slots=True)
-class KnownPerson:
-    name: str
-    email: str
-    active: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Register:
     """What the database says about the people, roles and places of one call."""
 
@@ -228,10 +199,10 @@ class Assignments:
         async with self._db.reading() as session:
             await require_visible(session, actor, [staff_id])
             rows = (await session.execute(_HELD_ROLES.where(col(Assignment.staff_id) == staff_id))).all()
-            people = await _people(session, [staff_id])
-            places, members = await known_places(session), await _members(session)
-        mine = [(held, role) for held, role in rows if _is_seen(actor, _place(held), members)]
-        roles = [_held_role(actor, held, _known(role), places, members) for held, role in mine]
+            people = await known_people(session, [staff_id])
+            places, members = await known_places(session), await schools_of_groups(session)
+        mine = [(held, role) for held, role in rows if is_seen(actor, place_held(held), members)]
+        roles = [_held_role(actor, held, known(role), places, members) for held, role in mine]
         return HeldRoles(roles, len(mine) < len(rows), _refusal_to_give(actor, staff_id, people[staff_id]))
 
     async def roles_to_give(self, actor: Actor) -> list[RoleChoice]:
@@ -245,10 +216,10 @@ class Assignments:
         """Where the actor may give this role: the district, or schools and then groups, by name."""
         async with self._db.reading() as session:
             roles, places = await known_roles(session), await known_places(session)
-            members = await _members(session)
+            members = await schools_of_groups(session)
         role = roles.get(role_id)
         given = [p for p in places if role and grants(actor, role, p)]
-        return [PlaceChoice(key_of(p), places[p], p.kind, _schools(p, places, members)) for p in given]
+        return [PlaceChoice(key_of(p), places[p], p.kind, schools_in_words(p, places, members)) for p in given]
 
 
 def summary(lines: Sequence[Told]) -> str:
@@ -267,16 +238,6 @@ def summary(lines: Sequence[Told]) -> str:
 def _counted(names: Sequence[str], many: str) -> str:
     different = list(dict.fromkeys(names))
     return different[0] if len(different) == 1 else f"{len(different)} {many}"
-
-
-def key_of(place: Place) -> str:
-    return f"{place.kind.value}:{place.id}"
-
-
-def place_of(key: str) -> Place | None:
-    """The place that a form names; None when it names none."""
-    kind, _, number = key.partition(":")
-    return Place(PlaceKind(kind), int(number)) if kind in set(PlaceKind) and number.isdecimal() else None
 
 
 # Inside another transaction ---------------------------------------------------------------------------------
@@ -321,80 +282,12 @@ async def _look(
         raise Invalid(TOO_MANY)
     staff_ids = {w.staff_id for w in wanted}
     if write:
-        await _hold(session, staff_ids)
+        await hold_people(session, staff_ids)
     await require_visible(session, actor, staff_ids)
     register = await _register(session, wanted, taking=taking, write=write)
     if taking:
         return register, _keeping_the_last(register, [_taking(register, actor, w) for w in wanted])
     return register, [_giving(register, actor, w) for w in wanted]
-
-
-async def require_a_role_stays(session: AsyncSession, staff_ids: Collection[int]) -> None:
-    """Raises NotAllowed when one of them holds nothing any more. Ask after the change, in its transaction: whoever
-    changes the roles of the same people at the same moment waits, and is refused.
-    """
-    await _hold(session, staff_ids)
-    without = select(col(Staff.name)).where(
-        among(col(Staff.id), staff_ids), ~exists().where(col(Assignment.staff_id) == col(Staff.id))
-    )
-    names = list(await session.scalars(without.order_by(col(Staff.name)).limit(4)))
-    if names:
-        shown = ", ".join(names[:3]) + (" and others" if len(names) > 3 else "")
-        raise NotAllowed(NO_ROLE.format(names=shown))
-
-
-async def require_a_district_admin_stays(session: AsyncSession, without: Collection[int] = ()) -> None:
-    """Raises NotAllowed unless an active person who can sign in holds the base role District Admin; ``without``:
-    people who do not count. Ask after the change, in its transaction: two admins who remove each other at the same
-    moment come here one after the other.
-    """
-    await _hold_admins(session)
-    stays = await session.scalar(_ADMINS.where(~among(col(Staff.id), without)).limit(1))
-    if stays is None:
-        raise NotAllowed(NO_ADMIN)
-
-
-async def require_visible(session: AsyncSession, actor: Actor, staff_ids: Collection[int]) -> None:
-    """Raises NotFound unless all of them are in the actor's list of staff."""
-    if await visible(session, actor, staff_ids) != set(staff_ids):
-        raise NotFound
-
-
-async def visible(session: AsyncSession, actor: Actor, staff_ids: Collection[int]) -> set[int]:
-    """Those of them who are in the actor's list of staff."""
-    there = set(await session.scalars(select(col(Staff.id)).where(among(col(Staff.id), staff_ids))))
-    schools = await schools_of_staff(session, there)
-    return {i for i in there if access.may_see_person(actor, schools.get(i, ()))}
-
-
-def among(column: Mapped[int], ids: Iterable[int]) -> ColumnElement[bool]:
-    """As one parameter, however many there are."""
-    return column == any_(literal(list(ids), ARRAY(BigInteger)))
-
-
-async def known_roles(session: AsyncSession) -> dict[int, KnownRole]:
-    """Every role by id: base roles as they are listed everywhere, then custom ones by name."""
-    found = [_known(r) for r in await session.scalars(select(Role).order_by(func.lower(col(Role.name))))]
-    return {r.id: r for r in sorted(found, key=lambda r: _BASE_ORDER.get(r.base_key, len(_BASE_ORDER)))}
-
-
-async def hold_groups(session: AsyncSession, places: Iterable[Place]) -> None:
-    """Until the transaction ends none of these groups goes; after the roles, so that none waits in a ring."""
-    ids = [place.id for place in places if place.kind is PlaceKind.GROUP]
-    if ids:
-        groups = select(col(SchoolGroup.id)).where(among(col(SchoolGroup.id), ids)).order_by(col(SchoolGroup.id))
-        await session.execute(groups.with_for_update(read=True, key_share=True))
-
-
-async def known_places(session: AsyncSession) -> dict[Place, str]:
-    """Every place with its name: the district, then schools, then groups."""
-    schools = await session.execute(select(col(School.id), col(School.name)).order_by(col(School.name)))
-    groups = await session.execute(select(col(SchoolGroup.id), col(SchoolGroup.name)).order_by(col(SchoolGroup.name)))
-    return {
-        DISTRICT: DISTRICT_NAME,
-        **{Place(PlaceKind.SCHOOL, i): name for i, name in schools},
-        **{Place(PlaceKind.GROUP, i): name for i, name in groups},
-    }
 
 
 # What becomes of one thing that is wanted --------------------------------------------------------------------
@@ -453,22 +346,8 @@ def _require_no_refusal(lines: Sequence[Told]) -> None:
         raise NotAll(lines)
 
 
-def grants(actor: Actor, role: KnownRole, place: Place) -> bool:
-    right_level = place.level is role.level
-    return right_level and access.refusal_to_grant(actor, role.permissions, role.level, place) is None
-
-
 # Reading -----------------------------------------------------------------------------------------------------
 
-_CAN_SIGN_IN = or_(
-    col(Staff.password_hash).is_not(None), exists().where(col(ExternalIdentity.staff_id) == col(Staff.id))
-)
-_ADMINS = (
-    select(col(Assignment.id))
-    .join(Staff, col(Staff.id) == col(Assignment.staff_id))
-    .join(Role, col(Role.id) == col(Assignment.role_id))
-    .where(col(Role.base_key) == DISTRICT_ADMIN, col(Staff.active), _CAN_SIGN_IN)
-)
 _HELD_ROLES = (
     select(Assignment, Role)
     .join(Role, col(Role.id) == col(Assignment.role_id))
@@ -479,79 +358,39 @@ _HELD_ROLES = (
 async def _register(session: AsyncSession, wanted: Sequence[Wanted], *, taking: bool, write: bool) -> Register:
     role_ids, staff_ids = {w.role_id for w in wanted}, {w.staff_id for w in wanted}
     roles = select(Role).where(among(col(Role.id), role_ids))
-    found = {r.id: _known(r) for r in await session.scalars(roles.with_for_update(read=True) if write else roles)}
+    found = {r.id: known(r) for r in await session.scalars(roles.with_for_update(read=True) if write else roles)}
     if found.keys() != role_ids:
         raise NotFound
     if write:
         await hold_groups(session, {w.place for w in wanted})
     admins = taking and any(r.base_key == DISTRICT_ADMIN for r in found.values())
     if admins and write:
-        await _hold_admins(session)
+        await hold_admins(session)
     return Register(
-        people=await _people(session, staff_ids),
+        people=await known_people(session, staff_ids),
         roles=found,
         places=await known_places(session),
-        members=await _members(session),
-        held=await _assignments_of(session, staff_ids),
-        admins=frozenset(await session.scalars(_ADMINS)) if admins else frozenset(),
+        members=await schools_of_groups(session),
+        held=await assignments_of(session, staff_ids),
+        admins=frozenset(await session.scalars(ADMINS)) if admins else frozenset(),
     )
-
-
-async def _people(session: AsyncSession, staff_ids: Collection[int]) -> dict[int, KnownPerson]:
-    query = select(col(Staff.id), col(Staff.name), col(Staff.email), col(Staff.active))
-    rows = await session.execute(query.where(among(col(Staff.id), staff_ids)))
-    return {i: KnownPerson(name, email, active) for i, name, email, active in rows}
-
-
-async def _assignments_of(session: AsyncSession, staff_ids: Collection[int]) -> dict[Wanted, int]:
-    rows = await session.scalars(select(Assignment).where(among(col(Assignment.staff_id), staff_ids)))
-    return {_wanted(a): a.id for a in rows}
 
 
 async def _named(session: AsyncSession, actor: Actor, assignment_ids: Collection[int]) -> list[Wanted]:
     """Raises NotFound unless all of them are there, and the actor's to see."""
     query = select(Assignment).where(among(col(Assignment.id), assignment_ids)).order_by(col(Assignment.id))
-    wanted, members = [_wanted(a) for a in await session.scalars(query)], await _members(session)
+    wanted, members = [as_wanted(a) for a in await session.scalars(query)], await schools_of_groups(session)
     if not wanted or len(wanted) != len(set(assignment_ids)):
         raise NotFound
-    if not all(_is_seen(actor, w.place, members) for w in wanted):
+    if not all(is_seen(actor, w.place, members) for w in wanted):
         raise NotFound
     return wanted
-
-
-def _is_seen(actor: Actor, place: Place, members: Mapping[Place, tuple[int, ...]]) -> bool:
-    """Whether the actor is told of roles that are held there."""
-    return access.may_see_person(actor, [place.id] if place.kind is PlaceKind.SCHOOL else members.get(place, ()))
 
 
 def _refusal_to_give(actor: Actor, staff_id: int, person: KnownPerson) -> str:
     if staff_id == actor.staff_id:
         return access.OWN_ROLES
     return "" if person.active else DEACTIVATED.format(name=person.name)
-
-
-async def _members(session: AsyncSession) -> dict[Place, tuple[int, ...]]:
-    """The schools of each group, by name."""
-    query = select(col(GroupSchool.group_id), col(School.id)).join(School, col(School.id) == col(GroupSchool.school_id))
-    found: dict[Place, tuple[int, ...]] = {}
-    for group, school in await session.execute(query.order_by(col(School.name))):
-        place = Place(PlaceKind.GROUP, group)
-        found[place] = (*found.get(place, ()), school)
-    return found
-
-
-def _wanted(held: Assignment) -> Wanted:
-    return Wanted(held.staff_id, held.role_id, _place(held))
-
-
-def _place(held: Assignment) -> Place:
-    if held.group_id is not None:
-        return Place(PlaceKind.GROUP, held.group_id)
-    return Place(PlaceKind.SCHOOL, held.school_id) if held.school_id is not None else DISTRICT
-
-
-def _known(role: Role) -> KnownRole:
-    return KnownRole(role.id, role.name, role.level, role.base_key, frozenset(map(Permission, role.permissions)))
 
 
 def _held_role(
@@ -561,33 +400,14 @@ def _held_role(
     places: Mapping[Place, str],
     members: Mapping[Place, tuple[int, ...]],
 ) -> HeldRole:
-    place = _place(held)
+    place = place_held(held)
     refusal = access.refusal_to_assign(actor, held.staff_id, role.permissions, role.level, place)
     kept = refusal.sentence if refusal else ""
-    schools, since = _schools(place, places, members), held.created_at.isoformat()
+    schools, since = schools_in_words(place, places, members), held.created_at.isoformat()
     return HeldRole(held.id, role.id, role.name, places[place], place.kind, schools, since, kept)
 
 
-def _schools(place: Place, places: Mapping[Place, str], members: Mapping[Place, tuple[int, ...]]) -> str:
-    """A group's schools in a line; empty for what is no group."""
-    if place.kind is not PlaceKind.GROUP:
-        return ""
-    return ", ".join(places[Place(PlaceKind.SCHOOL, i)] for i in members.get(place, ())) or NO_SCHOOLS
-
-
 # Writing -----------------------------------------------------------------------------------------------------
-
-
-async def _hold(session: AsyncSession, staff_ids: Collection[int]) -> None:
-    """Until the transaction ends nobody else changes what these people hold; in one order, so that none waits in
-    a ring.
-    """
-    people = select(col(Staff.id)).where(among(col(Staff.id), staff_ids)).order_by(col(Staff.id))
-    await session.execute(people.with_for_update(key_share=True))
-
-
-async def _hold_admins(session: AsyncSession) -> None:
-    await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADMINS_LOCK})
 
 
 async def _insert(session: AsyncSession, new: Sequence[Wanted]) -> dict[Wanted, int]:
@@ -607,7 +427,7 @@ async def _insert(session: AsyncSession, new: Sequence[Wanted]) -> dict[Wanted, 
     )
     rows = select(*lists.c, literal(utc_now()))
     statement = insert(Assignment).from_select([*columns, "created_at"], rows).on_conflict_do_nothing()
-    return {_wanted(a): a.id for a in await session.scalars(statement.returning(Assignment))}
+    return {as_wanted(a): a.id for a in await session.scalars(statement.returning(Assignment))}
 
 
 async def _write_down(

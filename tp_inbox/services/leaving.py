@@ -19,10 +19,10 @@ from tp_inbox.domain.errors import Invalid, NotFound
 from tp_inbox.domain.phone import display_phone
 from tp_inbox.services import actors, audit, consent, people
 from tp_inbox.services.actors import actors_of
-from tp_inbox.services.assignments import require_a_district_admin_stays, require_a_role_stays
 from tp_inbox.services.delivering import hold_back
 from tp_inbox.services.inboxes import UNREAD
 from tp_inbox.services.numbers import personal_inbox
+from tp_inbox.services.safeguards import require_a_district_admin_stays, require_a_role_stays
 from tp_inbox.services.sessions import end_sessions_of
 from tp_inbox.services.staff_directory import require_managed, require_seen
 from tp_inbox.services.threads import thread_between
@@ -61,8 +61,7 @@ SOMEBODY = "A family"
 """Stands for one that the admin may not know."""
 NOT_YET = ", has not signed in yet"
 REPLY = (
-    "Thank you for your text. {name} is no longer at {school} and may not read it. "
-    "Please contact the school office{at}."
+    "Thank you for your text. {name} is no longer at {school}. For an answer, please contact the school office{at}."
 )
 
 

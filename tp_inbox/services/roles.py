@@ -17,7 +17,7 @@ from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound
 from tp_inbox.domain.permissions import BASE_ROLES, Level, Permission
 from tp_inbox.services import actors, audit
-from tp_inbox.services.assignments import among, known_places
+from tp_inbox.services.holdings import known_places
 from tp_inbox.services.numbers import personal_inboxes
 from tp_inbox.services.role_effects import Effect, Holders, counted, effect_of, holders_of
 from tp_inbox.services.role_views import (
@@ -40,6 +40,7 @@ from tp_inbox.services.second_step import SecondSteps, enforce
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
+from tp_inbox.storage.queries.ids import among
 from tp_inbox.storage.tables import Assignment, AuditEntry, GroupSchool, Role, School, Staff
 
 HOLDERS_A_PAGE = 50

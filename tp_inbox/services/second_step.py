@@ -9,10 +9,9 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from pyotp import random_base32
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, any_, delete, func, literal, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -35,6 +34,7 @@ from tp_inbox.services.vault import CannotOpen, Vault
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
+from tp_inbox.storage.queries.ids import among
 from tp_inbox.storage.queries.places import schools_of_staff
 from tp_inbox.storage.tables import (
     Assignment,
@@ -343,12 +343,12 @@ async def enforce(session: AsyncSession, staff_ids: Collection[int] | None = Non
         col(Staff.id).in_(sessions.DEMANDED), col(Staff.id).not_in(sessions.HAS_SECOND_STEP)
     )
     if staff_ids is not None:
-        missing = missing.where(_among(col(Staff.id), staff_ids))
+        missing = missing.where(among(col(Staff.id), staff_ids))
     locked = list(await session.scalars(missing.order_by(col(Staff.id)).with_for_update(key_share=True)))
     open_now = (col(Session.stage) == SessionStage.COMPLETE, col(Session.ended_at).is_(None))
     led = (
         update(Session)
-        .where(_among(col(Session.staff_id), locked), *open_now)
+        .where(among(col(Session.staff_id), locked), *open_now)
         .values(
             stage=SessionStage.ENROL,
             expires_at=func.least(col(Session.expires_at), utc_now() + sessions.HALF_WAY[SessionStage.ENROL]),
@@ -357,11 +357,6 @@ async def enforce(session: AsyncSession, staff_ids: Collection[int] | None = Non
     )
     for staff_id in set(await session.scalars(led)) if locked else ():
         await announce(session, Change(ChangeKind.SESSION, staff=staff_id))
-
-
-def _among(column: Any, ids: Collection[int]) -> ColumnElement[bool]:
-    """One parameter for any number of them."""
-    return column == any_(literal(list(ids), ARRAY(BigInteger)))
 
 
 async def _locked(session: AsyncSession, staff_id: int) -> Actor:

@@ -15,7 +15,7 @@ from tp_inbox.domain.errors import Invalid
 from tp_inbox.domain.permissions import Level
 from tp_inbox.services import actors, audit, passwords
 from tp_inbox.services.account_links import AccountLinks, FreshLink, Newcomer, add_person, cleaned, give_role
-from tp_inbox.services.assignments import KnownRole, known_roles
+from tp_inbox.services.holdings import KnownRole, known_roles
 from tp_inbox.services.leaving import Leaving, Plan
 from tp_inbox.services.sessions import end_sessions_of
 from tp_inbox.storage.database import Database

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import reflex as rx
 
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound
-from tp_inbox.services.assignments import HeldRole, NotAll, PlaceChoice, RoleChoice, place_of, summary
+from tp_inbox.services.assignments import HeldRole, NotAll, PlaceChoice, RoleChoice, summary
+from tp_inbox.services.holdings import place_of
 from tp_inbox.services.registry import services
 from tp_inbox.services.staff_directory import Asked, StaffState
 from tp_inbox.web.acting import actor

@@ -9,7 +9,8 @@ import reflex as rx
 from tp_inbox.domain import access
 from tp_inbox.domain.errors import Invalid
 from tp_inbox.services.assignment_lists import Chosen, Plan, PlanLine
-from tp_inbox.services.assignments import DONE, STANDS, Outcome, PlaceChoice, RoleChoice, place_of
+from tp_inbox.services.assignments import DONE, STANDS, Outcome, PlaceChoice, RoleChoice
+from tp_inbox.services.holdings import place_of
 from tp_inbox.services.registry import services
 from tp_inbox.web.acting import actor
 from tp_inbox.web.arguments import Pasted, storable

@@ -8,7 +8,8 @@ from tp_inbox.domain import access
 from tp_inbox.domain.access import Place
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound
 from tp_inbox.services.account_links import NO_ROLE, FreshLink, Newcomer, NewcomerLine, Taken
-from tp_inbox.services.assignments import PlaceChoice, RoleChoice, place_of
+from tp_inbox.services.assignments import PlaceChoice, RoleChoice
+from tp_inbox.services.holdings import place_of
 from tp_inbox.services.registry import services
 from tp_inbox.web.acting import actor
 from tp_inbox.web.arguments import Pasted, storable
