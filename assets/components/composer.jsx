@@ -70,7 +70,10 @@ export function Composer(props) {
   }, [thread, draftKey]);
 
   useEffect(() => {
-    if (window.matchMedia(WITH_A_KEYBOARD).matches) box.current?.focus({ preventScroll: true });
+    if (!window.matchMedia(WITH_A_KEYBOARD).matches) return;
+    box.current?.focus({ preventScroll: true });
+    // One goes on where the draft ends.
+    box.current?.setSelectionRange(written.current.length, written.current.length);
   }, [thread]);
 
   useEffect(() => {

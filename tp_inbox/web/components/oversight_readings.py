@@ -79,7 +79,7 @@ def _reading(reading: rx.Var[Reading]) -> rx.Component:
                 ),
             ),
             rx.el.bdi(reading.reason, class_name="quiet-text"),
-            Moment.create(at=reading.at, form="full"),
+            rx.el.span(Moment.create(at=reading.at, form="minute"), class_name="quiet-text"),
             class_name="two-lines",
         ),
         key=reading.id.to_string(),
