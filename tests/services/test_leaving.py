@@ -604,8 +604,8 @@ class TestTheAutomaticReply:
     async def test_the_suggested_words_name_the_school_and_its_number_in_one_text(self, town: Town) -> None:
         departure = await town.wired.services.leaving.departure(await town.actor("diana"), town.staff["bob"])
         assert departure.auto_reply == (
-            "Thank you for your text. Bob Brown is no longer at Lincoln Middle School and may not read it. "
-            "Please contact the school office at (312) 555-0100."
+            "Thank you for your text. Bob Brown is no longer at Lincoln Middle School. "
+            "For an answer, please contact the school office at (312) 555-0100."
         )
         assert len(departure.auto_reply) <= 160
 

@@ -60,9 +60,8 @@ STILL_HERE = "{name}’s account is active already."
 SOMEBODY = "A family"
 """Stands for one that the admin may not know."""
 NOT_YET = ", has not signed in yet"
-REPLY = (
-    "Thank you for your text. {name} is no longer at {school}. For an answer, please contact the school office{at}."
-)
+REPLY = "Thank you for your text. {name} is no longer at {school}. For an answer, please contact the school office{at}."
+"""As true with a successor as without one."""
 
 
 @dataclass(frozen=True)
