@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Level(StrEnum):
@@ -46,7 +47,12 @@ PERMISSIONS_OF: Mapping[Level, frozenset[Permission]] = {
 
 def effective(permissions: Iterable[Permission], level: Level) -> frozenset[Permission]:
     """The permissions of a role, with those they bring, without those that its level cannot hold."""
-    given = frozenset(permissions)
+    return _effective(frozenset(permissions), level)
+
+
+@lru_cache(maxsize=4096)
+def _effective(given: frozenset[Permission], level: Level) -> frozenset[Permission]:
+    """Roles are few, and each is asked for with every person who holds it."""
     brought = frozenset(b for p in given for b in BRINGS.get(p, ()))
     return (given | brought) & PERMISSIONS_OF[level]
 

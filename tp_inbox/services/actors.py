@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import select
@@ -44,5 +45,11 @@ def group(rows: Iterable[Sequence[Any]]) -> dict[int, Actor]:
     for staff_id, name, active, permissions, level, school_id in rows:
         people[staff_id] = (name, active)
         if permissions is not None:
-            grants[staff_id].append(Grant(frozenset(map(Permission, permissions)), level, school_id))
+            grants[staff_id].append(Grant(_known(tuple(permissions)), level, school_id))
     return {i: actor_from(i, name, active, grants[i]) for i, (name, active) in people.items()}
+
+
+@lru_cache(maxsize=4096)
+def _known(permissions: tuple[str, ...]) -> frozenset[Permission]:
+    """Made once for each role there is, and not for each of its holders."""
+    return frozenset(map(Permission, permissions))
