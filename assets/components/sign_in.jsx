@@ -12,6 +12,7 @@ const SENTENCES = {
   "no-account": () => "There is no account for this e-mail address here. Ask your admin to invite you.",
   "no-address": () => "Your e-mail address is not confirmed there. Ask your admin for help.",
   "not-active": () => "This account has been deactivated. Ask your admin for help.",
+  "connected-elsewhere": () => "This account is connected to another sign-in there. Ask your admin.",
   cancelled: () => "You have not signed in. Try again, or sign in with your password.",
   expired: () => "That took too long, or was begun in another window. Please try again.",
   down: () => "That way of signing in does not answer at the moment. Please try again in a minute.",

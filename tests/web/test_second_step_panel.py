@@ -29,13 +29,27 @@ async def test_an_admin_sees_how_somebody_signs_in_and_resets_it(stage: Stage) -
     )
     alice = await stage.tab("alice", "/settings")
     diana = await stage.tab("diana", f"/admin/staff/{stage.town.staff['alice']}")
-    shown = {name: diana.var(SecondStepPanel, name) for name in ("shown", "on", "codes_left", "providers", "may_reset")}
-    assert shown == {"shown": True, "on": True, "codes_left": 1, "providers": ["Google"], "may_reset": True}
+    shown = {name: diana.var(SecondStepPanel, name) for name in ("shown", "on", "codes_left", "may_reset")}
+    assert shown == {"shown": True, "on": True, "codes_left": 1, "may_reset": True}
     await diana.call(SecondStepPanel.ask)
     assert diana.var(SecondStepPanel, "asking")
     await diana.call(SecondStepPanel.reset_it)
     assert not diana.var(SecondStepPanel, "on")
     assert await rows(stage.town, SecondStep) == []
+    await stage.hears()
+    assert alice.answer.shows_out
+
+
+async def test_an_admin_disconnects_a_single_sign_on_after_being_asked(stage: Stage) -> None:
+    alice_id = stage.town.staff["alice"]
+    connected = ExternalIdentity(staff_id=alice_id, issuer="https://accounts.google.com", subject="7")
+    identity = (await add(stage.town, connected)).id
+    alice = await stage.tab("alice", "/settings")
+    diana = await stage.tab("diana", f"/admin/staff/{alice_id}")
+    assert [each["issuer"] for each in diana.var(SecondStepPanel, "identities")] == ["Google"]
+    await diana.call(SecondStepPanel.ask_to_disconnect, identity)
+    await diana.call(SecondStepPanel.disconnect)
+    assert (diana.var(SecondStepPanel, "identities"), await rows(stage.town, ExternalIdentity)) == ([], [])
     await stage.hears()
     assert alice.answer.shows_out
 

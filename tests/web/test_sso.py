@@ -154,12 +154,23 @@ class TestWhoComesIn:
         assert {row.staff_id for row in await rows(town, Session)} == {town.staff["alice"]}
         assert [row.staff_id for row in await rows(town, ExternalIdentity)] == [town.staff["alice"]]
 
-    async def test_a_person_may_come_by_two_identities(
+    async def test_another_identity_there_with_the_same_address_does_not_come_in(
         self, town: Town, visitor: httpx.AsyncClient, provider: OpenIdServer
     ) -> None:
-        for subject in ("one", "two"):
-            provider.person = Person(subject, town.email("alice").upper())
-            await signs_in(visitor)
+        provider.person = Person("one", town.email("alice").upper())
+        assert problem(await signs_in(visitor)) == ""
+        provider.person = Person("two", town.email("alice").upper())
+        assert problem(await signs_in(visitor)) == "connected-elsewhere"
+        assert [row.subject for row in await rows(town, ExternalIdentity)] == ["one"]
+
+    async def test_a_person_may_come_by_two_providers(
+        self, town: Town, visitor: httpx.AsyncClient, provider: OpenIdServer
+    ) -> None:
+        elsewhere = ExternalIdentity(
+            staff_id=town.staff["alice"], issuer="https://accounts.google.com", subject="another"
+        )
+        await add(town, elsewhere)
+        assert problem(await signs_in(visitor)) == ""
         assert [row.staff_id for row in await rows(town, ExternalIdentity)] == [town.staff["alice"]] * 2
 
     async def test_an_invitation_is_accepted_by_it_and_its_link_ends(

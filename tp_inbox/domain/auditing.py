@@ -23,6 +23,7 @@ class AuditKind(StrEnum):
     RECOVERY_CODE_USED = "recovery_code_used"
     RECOVERY_CODES_MADE = "recovery_codes_made"
     IDENTITY_LINKED = "identity_linked"
+    IDENTITY_UNLINKED = "identity_unlinked"
     INVITED = "invited"
     INVITATION_ACCEPTED = "invitation_accepted"
     RESET_LINK_MADE = "reset_link_made"

@@ -217,6 +217,7 @@ KINDS: Mapping[AuditKind, Shown] = {
     K.RECOVERY_CODE_USED: Shown(Group.SIGN_INS, "key", _recovery_code_used),
     K.RECOVERY_CODES_MADE: Shown(Group.SIGN_INS, "key", "made new recovery codes"),
     K.IDENTITY_LINKED: Shown(Group.SIGN_INS, "link", "signed in with single sign-on for the first time"),
+    K.IDENTITY_UNLINKED: Shown(Group.SIGN_INS, "unlink", "disconnected the single sign-on of {subject}"),
     K.INVITED: Shown(Group.PEOPLE, "mail", _invited),
     K.INVITATION_ACCEPTED: Shown(Group.PEOPLE, "person", "accepted the invitation"),
     K.RESET_LINK_MADE: Shown(Group.PEOPLE, "key", "made a link with which {subject} sets a new password"),

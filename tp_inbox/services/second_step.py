@@ -102,6 +102,14 @@ class Enrolled:
     codes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Connected:
+    """An identity at a provider that vouches for the person."""
+
+    id: int
+    issuer: str
+
+
 @dataclass(frozen=True, slots=True)
 class SignInWays:
     """How a person signs in, as those who manage the account see it."""
@@ -109,10 +117,9 @@ class SignInWays:
     on: bool = False
     demanded: bool = False
     codes_left: int = 0
-    identities: tuple[str, ...] = ()
-    """The providers that vouch for the person."""
+    identities: tuple[Connected, ...] = ()
     refusal: str = ""
-    """Why the second step cannot be reset by whoever asks."""
+    """Why whoever asks cannot reset or disconnect anything."""
 
 
 class SecondSteps:
@@ -281,12 +288,13 @@ class SecondSteps:
         async with self._db.reading() as session:
             person = await _visible(session, actor, staff_id)
             refusal = access.refusal_to_manage_account(actor, person)
-            issuers = select(col(ExternalIdentity.issuer)).where(col(ExternalIdentity.staff_id) == staff_id)
+            mine = select(ExternalIdentity).where(col(ExternalIdentity.staff_id) == staff_id)
+            found = await session.scalars(mine.order_by(col(ExternalIdentity.id)))
             return SignInWays(
                 on=await _confirmed(session, staff_id) is not None,
                 demanded=await _is_demanded(session, staff_id),
                 codes_left=await _codes_left(session, staff_id),
-                identities=tuple(await session.scalars(issuers.order_by(col(ExternalIdentity.id)))),
+                identities=tuple(Connected(row.id, row.issuer) for row in found),
                 refusal=refusal.sentence if refusal else "",
             )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from tp_inbox.services.passwords import MIN_CHARACTERS
+from tp_inbox.services.second_step import Connected
 from tp_inbox.web.components.pages import dialog_buttons, field, panel, refused, tag
 from tp_inbox.web.components.scripted import Dialog, OwnSecondStep
 from tp_inbox.web.states.own_password import OwnPasswordState
@@ -49,7 +50,11 @@ def second_step_panel() -> rx.Component:
             "Signing in",
             rx.el.ul(
                 rx.el.li(_two_lines("Two-step sign-in", _about()), _state()),
-                rx.el.li(_two_lines("Single sign-on", _providers())),
+                rx.cond(
+                    Panel.identities.length() > 0,
+                    rx.foreach(Panel.identities, _identity),
+                    rx.el.li(_two_lines("Single sign-on", "Not used yet")),
+                ),
                 class_name="lines",
             ),
             rx.cond(
@@ -59,6 +64,7 @@ def second_step_panel() -> rx.Component:
                 ),
             ),
             _asking(),
+            _parting(),
         ),
     )
 
@@ -67,7 +73,7 @@ def _password(name: str, kind: str) -> rx.Component:
     return rx.el.input(name=name, type="password", auto_complete=kind, required=True, max_length=200)
 
 
-def _two_lines(title: str, about: rx.Var[str]) -> rx.Component:
+def _two_lines(title: str, about: rx.Var[str] | str) -> rx.Component:
     return rx.el.span(rx.el.strong(title), rx.el.span(about, class_name="quiet-text"), class_name="two-lines")
 
 
@@ -81,8 +87,37 @@ def _state() -> rx.Component:
     return rx.cond(Panel.on, tag("On"), rx.cond(Panel.demanded, tag("Waiting", "warn"), tag("Off", "quiet")))
 
 
-def _providers() -> rx.Var[str]:
-    return rx.cond(Panel.providers.length() > 0, Panel.providers.join(", "), "Not used yet")
+def _identity(identity: rx.Var[Connected]) -> rx.Component:
+    return rx.el.li(
+        _two_lines("Single sign-on", identity.issuer),
+        rx.cond(
+            Panel.may_disconnect,
+            rx.el.button(
+                "Disconnect",
+                type="button",
+                class_name="button quiet",
+                aria_label="Disconnect " + identity.issuer,
+                on_click=Panel.ask_to_disconnect(identity.id),
+            ),
+        ),
+    )
+
+
+def _parting() -> rx.Component:
+    words = (
+        " no longer signs them in, and they are signed out everywhere. Whoever signs in there next with their e-mail "
+        "address is connected to this account. Make sure that the address is still this person’s."
+    )
+    return Dialog.create(
+        rx.el.p(rx.el.strong(Panel.parting.issuer), words),
+        dialog_buttons(
+            rx.el.button("Cancel", type="button", class_name="button", on_click=Panel.keep),
+            rx.el.button("Disconnect", type="button", class_name="button danger", on_click=Panel.disconnect),
+        ),
+        open=Panel.parting.id > 0,
+        title="Disconnect single sign-on",
+        on_close=Panel.keep,
+    )
 
 
 def _asking() -> rx.Component:

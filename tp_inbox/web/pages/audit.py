@@ -23,6 +23,7 @@ ICONS = {
     "shield": "shield-check",
     "shield_off": "shield-off",
     "link": "link-2",
+    "unlink": "link-2-off",
     "mail": "mail",
     "person": "user-round",
     "person_off": "user-round-x",

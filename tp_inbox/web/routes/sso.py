@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from tp_inbox.domain.errors import Invalid, Unavailable
-from tp_inbox.services.identities import NoAccount, NoAddress, NotActive
+from tp_inbox.services.identities import ConnectedElsewhere, NoAccount, NoAddress, NotActive
 from tp_inbox.services.registry import services
 from tp_inbox.services.sessions import NewSession
 from tp_inbox.services.vault import CannotOpen, Purpose, Vault
@@ -25,7 +25,12 @@ from tp_inbox.web.sso import Failed, Flow, Provider
 PATH = "/auth/sso"
 FLOW_COOKIE = "tp_inbox_flow"
 WITHIN = timedelta(minutes=10)
-PROBLEMS: dict[type[Invalid], str] = {NoAccount: "no-account", NoAddress: "no-address", NotActive: "not-active"}
+PROBLEMS: dict[type[Invalid], str] = {
+    NoAccount: "no-account",
+    NoAddress: "no-address",
+    NotActive: "not-active",
+    ConnectedElsewhere: "connected-elsewhere",
+}
 
 log = logging.getLogger(__name__)
 
