@@ -235,6 +235,47 @@ class TestTheNumber:
         assert not await rows(town, Message, col(Message.state) == S.QUEUED)
 
 
+class TestStopInAConversationThatGoesOn:
+    """A STOP ends the conversation, whoever has it now; a START to either number begins it again."""
+
+    @pytest.fixture
+    async def handed_over(self, town: Town) -> int:
+        await bob_writes(town)
+        await give_number(town, "alice", ALICES_NUMBER)
+        await leave(town, successor="alice")
+        return (await listed(town, "alice"))[0].id
+
+    async def closed(self, town: Town, thread: int) -> str:
+        return (await town.wired.services.threads.head(await town.actor("alice"), thread)).closed
+
+    async def test_a_stop_to_the_old_number_closes_it_for_the_successor(self, town: Town, handed_over: int) -> None:
+        assert await self.closed(town, handed_over) == ""
+        await receive(town, "STOP", to=BOBS_NUMBER)
+        assert "texted STOP to the number from which this conversation was handed over" in await self.closed(
+            town, handed_over
+        )
+        with pytest.raises(NotAllowed, match="STOP"):
+            await send(town, "alice", handed_over)
+
+    async def test_a_stop_from_before_goes_along(self, town: Town) -> None:
+        await bob_writes(town)
+        await receive(town, "STOP", to=BOBS_NUMBER)
+        await leave(town, successor="alice")
+        assert "STOP" in await self.closed(town, (await listed(town, "alice"))[0].id)
+
+    async def test_what_was_queued_meanwhile_is_held_back(self, town: Town, handed_over: int) -> None:
+        sent = await send(town, "alice", handed_over)
+        await receive(town, "STOP", to=BOBS_NUMBER)
+        await town.wired.delivering.hand_over_due()
+        assert (await the(town, Message, col(Message.id) == sent.id)).state is S.FAILED
+
+    @pytest.mark.parametrize("to", [BOBS_NUMBER, ALICES_NUMBER])
+    async def test_a_start_to_either_number_opens_it(self, town: Town, handed_over: int, to: str) -> None:
+        await receive(town, "STOP", to=BOBS_NUMBER)
+        await receive(town, "START", to=to)
+        assert await self.closed(town, handed_over) == ""
+
+
 class TestTheSuccessor:
     async def test_the_conversation_is_in_the_successors_list_and_reads_on(self, town: Town) -> None:
         await bob_writes(town)

@@ -218,14 +218,23 @@ def standing(
 
 
 def closures(
-    ledger: Iterable[ConsentEvent], *, number_id: int | None, school_ids: Collection[int]
+    ledger: Iterable[ConsentEvent],
+    *,
+    number_id: int | None,
+    school_ids: Collection[int],
+    earlier_number_ids: Collection[int] = (),
 ) -> list[ConsentEvent]:
-    """Every opt-out that closes the number: of the events about one target the newest wins, on a tie the last."""
+    """Every opt-out that closes the number: of the events about one target the newest wins, on a tie the last.
+
+    ``earlier_number_ids``: numbers of colleagues who have left and whose conversation goes on here. A STOP to one
+    of them ends the conversation, whoever has it now.
+    """
     newest = {event.target: event for event in sorted(ledger, key=lambda event: event.at)}
     targets = [
         (ConsentScope.ALL, None),
         *((ConsentScope.SCHOOL, school_id) for school_id in sorted(school_ids)),
         (ConsentScope.NUMBER, number_id),
+        *((ConsentScope.NUMBER, earlier) for earlier in sorted(earlier_number_ids)),
     ]
     found = (newest.get(target) for target in targets)
     return [event for event in found if event and event.kind is ConsentKind.OPTED_OUT]
@@ -236,9 +245,9 @@ def lifted(closed: Iterable[ConsentEvent], at: datetime, source: ConsentSource) 
     return [replace(event, kind=ConsentKind.OPTED_IN, at=at, source=source) for event in closed]
 
 
-def opt_out_sentence(opt_out: ConsentEvent, zone: tzinfo, today: date) -> str:
+def opt_out_sentence(opt_out: ConsentEvent, zone: tzinfo, today: date, *, to_earlier_number: bool = False) -> str:
     """Why the composer is closed, and what opens it; the day is that of ``zone``, with its year if not today's."""
-    target, consequence = _REACH[opt_out.scope]
+    target, consequence = _EARLIER if to_earlier_number else _REACH[opt_out.scope]
     day = opt_out.at.astimezone(zone).date()
     when = f"{day:%b} {day.day}" if day.year == today.year else f"{day:%b} {day.day}, {day.year}"
     said = "texted STOP to" if opt_out.source is ConsentSource.FAMILY else "asked for no more texts from"
@@ -250,3 +259,4 @@ _REACH = {
     ConsentScope.SCHOOL: ("this school", "Nobody at the school can text them"),
     ConsentScope.ALL: ("the district", "Nobody can text them"),
 }
+_EARLIER = ("the number from which this conversation was handed over", "You cannot text them")

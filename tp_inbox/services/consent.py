@@ -13,8 +13,9 @@ from sqlmodel import col
 from tp_inbox.domain import consent as domain
 from tp_inbox.domain.consent import ConsentKind, ConsentScope, ConsentSource
 from tp_inbox.storage.feed import Change, ChangeKind, announce
+from tp_inbox.storage.queries.continued import earlier_parts
 from tp_inbox.storage.queries.places import HELD
-from tp_inbox.storage.tables import ConsentEvent, FamilyPhone, Inbox, Thread
+from tp_inbox.storage.tables import ConsentEvent, FamilyPhone, Inbox, Number, Thread
 
 
 async def lock_phones(session: AsyncSession, phone_ids: Collection[int]) -> list[FamilyPhone]:
@@ -65,7 +66,21 @@ async def _closures(
     if not ledger:
         return []
     schools = await _schools_written_for(session, inbox_id)
-    return domain.closures(ledger, number_id=number_id, school_ids=schools)
+    earlier = await _earlier_numbers(session, phone_id, inbox_id)
+    return domain.closures(ledger, number_id=number_id, school_ids=schools, earlier_number_ids=earlier)
+
+
+async def _earlier_numbers(session: AsyncSession, phone_id: int, inbox_id: int) -> set[int]:
+    """Numbers of colleagues who have left, from which the conversation of this inbox and phone was handed over."""
+    here = select(col(Thread.id)).where(col(Thread.inbox_id) == inbox_id, col(Thread.phone_id) == phone_id)
+    thread_id = await session.scalar(here)
+    parts = await earlier_parts(session, thread_id) if thread_id else {}
+    owners = (
+        select(col(Number.id))
+        .join(Inbox, col(Inbox.staff_id) == col(Number.staff_id))
+        .join(Thread, col(Thread.inbox_id) == col(Inbox.id))
+    )
+    return set(await session.scalars(owners.where(col(Thread.id).in_(parts)))) if parts else set()
 
 
 async def _ledger(session: AsyncSession, phone_id: int) -> list[domain.ConsentEvent]:

@@ -142,7 +142,7 @@ async def refusal_now(session: AsyncSession, actor: Actor, thread: Thread, inbox
         return NotAllowed(sentence)
     number = await session.scalar(owned_by(inbox))
     if opt_out := await consent.opt_out_of(session, thread.phone_id, inbox.id, number.id if number else None):
-        return NotAllowed(await _why_closed(session, opt_out))
+        return NotAllowed(await _why_closed(session, opt_out, number))
     return stopped(number) if number else None
 
 
@@ -184,9 +184,10 @@ def length_of(wording: Wording, written: str) -> LengthView:
     )
 
 
-async def _why_closed(session: AsyncSession, opt_out: ConsentEvent) -> str:
+async def _why_closed(session: AsyncSession, opt_out: ConsentEvent, number: Number | None) -> str:
     zone = ZoneInfo(await session.scalar(select(col(District.time_zone))) or "UTC")
-    return opt_out_sentence(opt_out, zone, datetime.now(zone).date())
+    elsewhere = opt_out.number_id not in (None, number.id if number else None)
+    return opt_out_sentence(opt_out, zone, datetime.now(zone).date(), to_earlier_number=elsewhere)
 
 
 async def too_young(session: AsyncSession, phone_id: int) -> str | None:
