@@ -224,7 +224,10 @@ class TestLeaving:
 
     async def test_a_reset_link_is_shown_once_and_not_after_coming_back_to_another_page(self, stage: Stage) -> None:
         diana = await self.on_page_of(stage, "diana")
+        await diana.call(AccountState.ask_for_link)
+        assert (diana.var(AccountState, "asking"), diana.var(AccountState, "fresh")) == (True, None)
         await diana.call(AccountState.make_link)
+        assert not diana.var(AccountState, "asking")
         assert "/welcome#" in diana.var(AccountState, "fresh")["url"]
         await diana.goes_to(f"/admin/staff/{stage.town.staff['alice']}")
         assert diana.var(AccountState, "fresh") is None

@@ -17,6 +17,8 @@ from tp_inbox.web.states.account import AccountState as A
 GONE = A.state == StaffState.DEACTIVATED.value
 ACTIVE = A.state == StaffState.ACTIVE.value
 PLAN = A.departure
+WORKS = (A.standing.expires != "") & ~A.standing.is_over
+"""Whether a link that was handed out still opens the account."""
 
 
 def account_panel(then: Any = None) -> rx.Component:
@@ -25,6 +27,7 @@ def account_panel(then: Any = None) -> rx.Component:
         A.refusal == "",
         rx.fragment(
             panel("Access", _left(), rx.cond(GONE, _absence(), _present())),
+            _asking_dialog(),
             _link_dialog(),
             _leaving_dialog(then),
             _returning_dialog(then),
@@ -75,11 +78,13 @@ def _present() -> rx.Component:
 
 
 def _password() -> rx.Component:
-    return _line("Password", _waiting("Only the person chooses it."), _button("key-round", "Reset link", A.make_link))
+    make = _button("key-round", "Make a reset link…", A.ask_for_link)
+    return _line("Password", _waiting("Only the person chooses it."), make)
 
 
 def _invitation() -> rx.Component:
-    return _line("Invitation", _waiting("There is no link that works."), _button("send", "Invite again", A.make_link))
+    ask, make = _button("send", "Invite again…", A.ask_for_link), _button("send", "Invite again", A.make_link)
+    return _line("Invitation", _waiting("There is no link that works."), rx.cond(WORKS, ask, make))
 
 
 def _waiting(otherwise: str) -> rx.Component:
@@ -89,6 +94,21 @@ def _waiting(otherwise: str) -> rx.Component:
     by = rx.cond(link.by != "", " Made by " + link.by + ".", "")
     over = "The link has expired. Make a new one."
     return rx.cond(link.expires == "", otherwise, rx.fragment(rx.cond(link.is_over, over, works), by))
+
+
+def _asking_dialog() -> rx.Component:
+    ends = "The link that was handed out before ends at once, and only the new one works. It is shown only once."
+    resets = "It works once, for 24 hours, and is shown only once. The present password works until it is used."
+    return Dialog.create(
+        rx.el.p(rx.cond(WORKS, ends, resets)),
+        dialog_buttons(
+            rx.el.button("Cancel", type="button", class_name="button", on_click=A.keep_link),
+            rx.el.button("Make link", type="button", class_name="button primary", on_click=A.make_link),
+        ),
+        open=A.asking,
+        title=rx.cond(ACTIVE, "Make a reset link?", "Invite again?"),
+        on_close=A.keep_link,
+    )
 
 
 def _link_dialog() -> rx.Component:

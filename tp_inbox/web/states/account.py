@@ -24,6 +24,8 @@ class AccountState(rx.State):
     absence: Absence = Absence()
     fresh: FreshLink | None = None
     """A link that was made just now; shown this once."""
+    asking: bool = False
+    """Whether a link that may work is to be ended for a new one."""
     problem: str = ""
 
     leaving: bool = False
@@ -53,9 +55,17 @@ class AccountState(rx.State):
         return length_of_reply(self.reply)
 
     @rx.event
+    def ask_for_link(self) -> None:
+        self.asking, self.problem = self.staff_id != 0, ""
+
+    @rx.event
+    def keep_link(self) -> None:
+        self.asking = False
+
+    @rx.event
     async def make_link(self) -> None:
         """An invitation once more, or a reset; older links end."""
-        self.problem = ""
+        self.asking, self.problem = False, ""
         try:
             self.fresh = await services().account_links.renew(actor(), self.staff_id)
             self.standing = await services().account_links.standing(actor(), self.staff_id)
@@ -166,6 +176,6 @@ class AccountState(rx.State):
         self._clear_dialog()
 
     def _clear_dialog(self) -> None:
-        self.leaving, self.returning, self.problem = False, False, ""
+        self.leaving, self.returning, self.asking, self.problem = False, False, False, ""
         self.departure, self.found, self.searched, self.successor = Departure(), [], False, None
         self.staying, self.replies, self.reply = [], True, ""
