@@ -473,6 +473,15 @@ class TestDemanded:
             await enforce(session, [town.staff[BOB]])
         assert [await is_in(town, opened.token) for opened in (hers, his)] == [True, False]
 
+    async def test_whom_a_role_no_longer_asks_signs_in_without(self, town: Town) -> None:
+        waiting = await sign_in(town)
+        await demand(town)
+        async with town.wired.db.reading() as session:
+            counselor = await session.scalar(select(col(Role.id)).where(col(Role.name) == "Counselor"))
+        await town.wired.services.roles.require_second_step(await town.actor("diana"), counselor or 0, False)
+        assert await town.wired.services.sessions.half_way(waiting.token) is None
+        assert (await sign_in(town)).stage is SessionStage.COMPLETE
+
     async def test_setting_it_up_in_one_browser_ends_the_waiting_in_the_other(
         self, town: Town, steps: SecondSteps, clock: Clock
     ) -> None:

@@ -191,7 +191,7 @@ class SecondSteps:
         session.add(SecondStep(staff_id=person.staff_id, secret=closed, confirmed_at=utc_now(), last_step=step))
         facts = {"replaced": present is not None}
         await audit.record(session, AuditKind.TWO_STEP_ON, person, subject=person.staff_id, facts=facts)
-        await sessions.end_waiting_for_set_up(session, person.staff_id)
+        await sessions.end_waiting_for_set_up(session, col(Session.staff_id) == person.staff_id)
         return await _make_codes(session, person.staff_id)
 
     def _secret_of(self, ticket: str, staff_id: int, present: SecondStep | None) -> str:
@@ -341,12 +341,14 @@ class SecondSteps:
 
 
 async def enforce(session: AsyncSession, staff_ids: Collection[int] | None = None) -> None:
-    """A role has begun to demand a second step, or was given: call it in the same transaction, after the change.
+    """A role has begun to demand a second step, does so no more, or was given: call it in the same transaction,
+    after the change.
 
-    Whoever must have one and has none is led to set it up, in all of their sessions at once. ``staff_ids``: whom it
-    may concern; None is everybody.
+    Whoever must have one and has none is led to set it up, in all of their sessions at once; whoever need not have
+    one any more signs in again without. ``staff_ids``: whom it may concern; None is everybody.
     """
     await session.flush()
+    await _release(session, staff_ids)
     missing = select(col(Staff.id)).where(
         col(Staff.id).in_(sessions.DEMANDED), col(Staff.id).not_in(sessions.HAS_SECOND_STEP)
     )
@@ -365,6 +367,14 @@ async def enforce(session: AsyncSession, staff_ids: Collection[int] | None = Non
     )
     for staff_id in set(await session.scalars(led)) if locked else ():
         await announce(session, Change(ChangeKind.SESSION, staff=staff_id))
+
+
+async def _release(session: AsyncSession, staff_ids: Collection[int] | None) -> None:
+    """Nobody stays before the page that sets up what nothing demands of them any more."""
+    whom = [col(Session.staff_id).not_in(sessions.DEMANDED)]
+    if staff_ids is not None:
+        whom.append(among(col(Session.staff_id), staff_ids))
+    await sessions.end_waiting_for_set_up(session, *whom)
 
 
 async def _locked(session: AsyncSession, staff_id: int) -> Actor:

@@ -301,9 +301,9 @@ async def end_half_way(session: AsyncSession, half: HalfSignedIn) -> None:
         raise SignedOut
 
 
-async def end_waiting_for_set_up(session: AsyncSession, staff_id: int) -> None:
-    """What they waited for is there; whoever has begun there signs in with it."""
-    await _end(session, (col(Session.staff_id) == staff_id) & (col(Session.stage) == SessionStage.ENROL))
+async def end_waiting_for_set_up(session: AsyncSession, *whose: ColumnElement[bool]) -> None:
+    """What they waited for is there, or is asked of them no more: whoever has begun there signs in."""
+    await _end(session, and_(col(Session.stage) == SessionStage.ENROL, *whose))
 
 
 async def end_sessions_of(session: AsyncSession, staff_id: int, but: int = 0) -> None:
