@@ -16,7 +16,7 @@ from tp_inbox.domain import access, roles as rules
 from tp_inbox.domain.access import Actor
 from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound, Refusal
-from tp_inbox.domain.permissions import Level
+from tp_inbox.domain.permissions import MEANINGS, PERMISSIONS_OF, Level
 from tp_inbox.services import role_effects
 from tp_inbox.services.roles import (
     BASE_STAYS,
@@ -202,6 +202,21 @@ class TestMaking:
         await gives(town, "vera", "Role keeper", None)
         offered = await roles.offered(await town.actor("vera"), "district")
         assert [p.word for group in offered for p in group.permissions if not p.refused] == ["manage_roles"]
+
+    @pytest.mark.parametrize(("level", "where"), [("school", "of the school"), ("district", "of all schools")])
+    async def test_a_permission_says_what_it_means_at_the_level_of_the_role(
+        self, roles: Roles, diana: Actor, level: str, where: str
+    ) -> None:
+        offered = {p.word: p.sentence for group in await roles.offered(diana, level) for p in group.permissions}
+        compared = {
+            c.level: {p.label: p.sentence for g in c.groups for p in g.permissions} for c in await roles.compare(diana)
+        }
+        assert where in offered["see_directory"]
+        assert compared[level]["See the directory"] == offered["see_directory"]
+
+    def test_no_sentence_of_a_district_role_speaks_of_one_school(self) -> None:
+        said = [MEANINGS[permission].at(Level.DISTRICT) for permission in PERMISSIONS_OF[Level.DISTRICT]]
+        assert [sentence for sentence in said if "the school" in sentence] == []
 
 
 class TestChanging:

@@ -59,10 +59,18 @@ def _effective(given: frozenset[Permission], level: Level) -> frozenset[Permissi
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a permission is called, and in one sentence what its holder may do."""
+    """What a permission is called, and in one sentence what its holder may do.
+
+    ``at_district``: the sentence for a district role where it is another one.
+    """
 
     label: str
     sentence: str
+    at_district: str = ""
+
+    def at(self, level: Level) -> str:
+        """The sentence for a role of this level."""
+        return self.at_district if self.at_district and level is Level.DISTRICT else self.sentence
 
 
 MEANINGS: Mapping[Permission, Meaning] = {
@@ -89,6 +97,7 @@ MEANINGS: Mapping[Permission, Meaning] = {
     P.SEE_DIRECTORY: Meaning(
         "See the directory",
         "Finds the students and families of the school, and how they are reached.",
+        "Finds the students and families of all schools, and how they are reached.",
     ),
     P.MANAGE_DIRECTORY: Meaning(
         "Manage students and contacts",

@@ -193,7 +193,7 @@ def groups_of(actor: Actor, level: Level) -> list[PermissionGroup]:
 
 def compared(roles: Sequence[RoleView], level: Level) -> Comparison:
     columns = [role for role in roles if role.level == level]
-    lines = [ComparedGroup(name, [_compared(p, columns) for p in group]) for name, group in _groups(level)]
+    lines = [ComparedGroup(name, [_compared(p, columns, level) for p in group]) for name, group in _groups(level)]
     return Comparison(level, columns, lines)
 
 
@@ -202,16 +202,16 @@ def _groups(level: Level) -> list[tuple[str, list[Permission]]]:
     return [(name, group) for name, group in groups if group]
 
 
-def _compared(permission: Permission, roles: Sequence[RoleView]) -> ComparedPermission:
+def _compared(permission: Permission, roles: Sequence[RoleView], level: Level) -> ComparedPermission:
     meaning = words.MEANINGS[permission]
-    return ComparedPermission(meaning.label, meaning.sentence, [permission in role.permissions for role in roles])
+    return ComparedPermission(meaning.label, meaning.at(level), [permission in role.permissions for role in roles])
 
 
 def _choice(actor: Actor, permission: Permission, level: Level) -> PermissionChoice:
     meaning = words.MEANINGS[permission]
     refusal = access.refusal_to_define(actor, [permission], level, holds_it=False)
     brings = ordered(words.BRINGS.get(permission, ()))
-    return PermissionChoice(permission.value, meaning.label, meaning.sentence, brings, LACKED if refusal else "")
+    return PermissionChoice(permission.value, meaning.label, meaning.at(level), brings, LACKED if refusal else "")
 
 
 def holders_query(role_id: int, search: str, after: int) -> Select:
