@@ -361,6 +361,11 @@ class TestTheSuccessor:
         names = [c.name for c in await candidates(town)]
         assert names == ["Alice Adams", "Dora Diaz", "Nora Nash"]
 
+    async def test_whoever_has_never_signed_in_is_offered_last(self, town: Town) -> None:
+        await change(town, Staff, col(Staff.id) == town.staff["alice"], password_hash=None)
+        offered = [(c.name, c.has_come) for c in await candidates(town)]
+        assert offered == [("Dora Diaz", True), ("Nora Nash", True), ("Alice Adams", False)]
+
     async def test_somebody_who_has_left_succeeds_nobody(self, town: Town) -> None:
         await leave(town, "alice")
         with pytest.raises(NotAllowed, match=NO_SUCCESSOR):
@@ -636,7 +641,7 @@ class TestTheAutomaticReply:
         again = await send(town, "alice", await town.personal("alice"), "I am here!")
         assert again.sent_as.startswith("This is Alice Adams")
 
-    @pytest.mark.parametrize("words", ["x" * (MOST_CHARACTERS + 1), "a\x07b"])
+    @pytest.mark.parametrize("words", ["x" * (MOST_CHARACTERS + 1), "a\x07b", "   ", " \n"])
     async def test_what_cannot_be_sent_is_refused_and_nobody_has_left(self, town: Town, words: str) -> None:
         with pytest.raises(Invalid):
             await leave(town, reply=words)

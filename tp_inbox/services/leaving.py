@@ -35,6 +35,7 @@ from tp_inbox.storage.queries.scope import inbox_ref
 from tp_inbox.storage.queries.words import asked, named
 from tp_inbox.storage.tables import (
     AccountLink,
+    ExternalIdentity,
     FamilyPhone,
     HandOver,
     Inbox,
@@ -60,6 +61,7 @@ STILL_HERE = "{name}’s account is active already."
 SOMEBODY = "A family"
 """Stands for one that the admin may not know."""
 NOT_YET = ", has not signed in yet"
+NO_REPLY = "Please write the automatic reply, or choose not to answer."
 REPLY = "Thank you for your text. {name} is no longer at {school}. For an answer, please contact the school office{at}."
 """As true with a successor as without one."""
 
@@ -98,6 +100,8 @@ class Candidate:
     about: str
     initials: str
     hue: int
+    has_come: bool = True
+    """Whether they have ever signed in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +159,15 @@ class Leaving:
             )
 
     async def candidates(self, actor: Actor, staff_id: int, words: str) -> list[Candidate]:
-        """Colleagues who may succeed this person and whose name, title or address has these words."""
+        """Colleagues who may succeed this person and whose name, title or address has these words; first those who have
+        signed in before.
+        """
         async with self._db.reading() as session:
             person = await require_managed(session, actor, staff_id)
-            found = (await session.scalars(_colleagues(person, words))).all()
-            known = await actors_of(session, [s.id for s in found])
-        allowed = [s for s in found if access.refusal_to_appoint(actor, person, known[s.id]) is None]
-        return [_candidate(s) for s in allowed[:MOST_SUCCESSORS]]
+            found = (await session.execute(_colleagues(person, words))).all()
+            known = await actors_of(session, [s.id for s, _ in found])
+        allowed = [x for x in found if access.refusal_to_appoint(actor, person, known[x[0].id]) is None]
+        return [_candidate(s, has_come) for s, has_come in allowed[:MOST_SUCCESSORS]]
 
     async def absence(self, actor: Actor, staff_id: int) -> Absence:
         """What was decided when this person left. Raises NotFound for somebody whom the actor does not see."""
@@ -210,9 +216,11 @@ class Leaving:
 
 
 def clean_reply(words: str) -> str:
-    """An automatic reply as it is sent; empty for none. Raises Invalid for one that is too long."""
-    if not words.strip():
+    """An automatic reply as it is sent; empty for none. Raises Invalid for blanks alone, and for what is too long."""
+    if not words:
         return ""
+    if not words.strip():
+        raise Invalid(NO_REPLY)
     reply = composing.clean_body(words)
     if len(reply) > MOST_CHARACTERS:
         raise Invalid(f"The automatic reply may have {MOST_CHARACTERS} characters.")
@@ -480,24 +488,24 @@ async def _title(session: AsyncSession, phone_id: int) -> str:
     return people.title_of((await people_at(session, [phone_id])).get(phone_id, []), phone.e164)
 
 
-def _colleagues(person: Actor, words: str) -> Select[Staff]:
+def _colleagues(person: Actor, words: str) -> Select[Staff, bool]:
     """Active people at the schools of this person who have these words in name, address or title."""
     found_by = col(Staff.found_by)
     words = asked(words)
     near = select(HELD.c.staff_id).where(HELD.c.school_id.in_(list(person.schools)))
+    elsewhere = select(ExternalIdentity).where(col(ExternalIdentity.staff_id) == col(Staff.id)).exists()
+    has_come = or_(col(Staff.password_hash).is_not(None), elsewhere)
     return (
-        select(Staff)
+        select(Staff, has_come)
         .where(col(Staff.active), col(Staff.id).in_(near), named(found_by, words) if words else true())
-        .order_by(col(Staff.name), col(Staff.id))
+        .order_by(has_come.desc(), col(Staff.name), col(Staff.id))
         .limit(MOST_LISTED)
     )
 
 
-def _candidate(person: Staff) -> Candidate:
-    about = person.title or person.email
-    if person.password_hash is None:
-        about += NOT_YET
-    return Candidate(person.id, person.name, about, people.initials(person.name), people.hue_of(person.id))
+def _candidate(person: Staff, has_come: bool) -> Candidate:
+    about = (person.title or person.email) + ("" if has_come else NOT_YET)
+    return Candidate(person.id, person.name, about, people.initials(person.name), people.hue_of(person.id), has_come)
 
 
 def _standing(staff_id: int) -> Select[HandOver, str, str]:

@@ -188,6 +188,7 @@ def _handing_over() -> rx.Component:
             class_name="quiet-text",
         ),
         rx.cond(A.successor, _chosen(A.successor), _search()),
+        rx.cond(A.successor, _newcomer(A.successor)),
         rx.cond(A.successor, _conversations()),
         class_name="stack dialog-part",
     )
@@ -226,6 +227,14 @@ def _chosen(one: Any) -> rx.Component:
         rx.el.span(rx.el.strong(one.name), rx.el.span(one.about, class_name="quiet-text"), class_name="two-lines"),
         icon_button("x", "Choose somebody else", on_click=A.choose_nobody),
         class_name="person-cell successor",
+    )
+
+
+def _newcomer(one: Any) -> rx.Component:
+    warning = one.name + " has never signed in. Until then, what these families write waits unread."
+    return rx.cond(
+        ~one.has_come,
+        rx.el.p(icon("triangle-alert", 16), rx.el.span(warning), role="status", class_name="note warn"),
     )
 
 
