@@ -24,7 +24,7 @@ from tp_inbox.storage.tables import AuditEntry
 from tp_inbox.web.cookies import SESSION_COOKIE
 from tp_inbox.web.routes import exports, sign_in
 from tp_inbox.web.routes.origin import with_origin
-from tp_inbox.web.states.audit_page import AuditPage
+from tp_inbox.web.states.audit_page import BACKWARDS, AuditPage
 
 HERE = "http://127.0.0.1:3000"
 FILE = "/exports/audit.csv"
@@ -82,6 +82,17 @@ class TestThePage:
         await diana.call(AuditPage.end, "2021-04-09")
         assert [chip["label"] for chip in diana.var(AuditPage, "chips")] == ["From Mar 1, 2021", "To Apr 9, 2021"]
         assert shown(diana) == []
+
+    async def test_a_period_that_ends_before_it_begins_is_told(self, stage: Stage) -> None:
+        await given(stage.town)
+        diana = await stage.tab("diana", "/admin/audit")
+        await diana.call(AuditPage.begin, "2021-04-09")
+        await diana.call(AuditPage.end, "2021-04-09")
+        assert diana.var(AuditPage, "period_problem") == ""
+        await diana.call(AuditPage.end, "2021-04-08")
+        assert diana.var(AuditPage, "period_problem") == BACKWARDS
+        await diana.call(AuditPage.widen, "until")
+        assert diana.var(AuditPage, "period_problem") == ""
 
     async def test_words_are_searched_and_people_offered(self, stage: Stage) -> None:
         await given(stage.town)

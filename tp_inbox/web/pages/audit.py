@@ -172,9 +172,13 @@ def _chip(chip: rx.Var[Chip]) -> rx.Component:
 def _entries() -> rx.Component:
     narrowed = (Log.chips.length() > 0) | (Log.filters.words != "")
     nothing = rx.cond(
-        narrowed,
-        empty("search-x", "Nothing found", "Try another name, or take a filter away."),
-        empty("scroll-text", "Nothing yet", "What people do here is written down from now on."),
+        Log.period_problem != "",
+        empty("calendar-x", Log.period_problem, "Choose another day, or take one away."),
+        rx.cond(
+            narrowed,
+            empty("search-x", "Nothing found", "Try another name, or take a filter away."),
+            empty("scroll-text", "Nothing yet", "What people do here is written down from now on."),
+        ),
     )
     lines = rx.el.ol(rx.foreach(Log.lines, _entry), class_name="log", aria_label="Entries, newest first")
     return rx.cond(Log.lines.length() > 0, lines, nothing)

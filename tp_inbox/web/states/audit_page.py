@@ -19,6 +19,7 @@ from tp_inbox.web.states.page import Page
 
 FILE = "/exports/audit.csv"
 NO_SUCH_FILTER = "This page is out of date. Please reload it."
+BACKWARDS = "The first day is after the last."
 NUMBERED, WORDED = {"school", "person"}, {"group", "since", "until"}
 MOST_DIGITS = 15
 
@@ -38,6 +39,12 @@ class Filters:
         """Raises Invalid for what can be chosen on no page."""
         days = day_of(self.since), day_of(self.until)
         return Asked(self.words, group_of(self.group), self.person, self.school, *days)
+
+    @property
+    def backwards(self) -> bool:
+        """Whether the period ends before it begins. Raises Invalid for what is no day."""
+        first, last = day_of(self.since), day_of(self.until)
+        return first is not None and last is not None and first > last
 
     def query(self) -> str:
         """For an address that asks the same."""
@@ -61,6 +68,7 @@ class AuditPage(Page, rx.State):
     people: list[Choice] = []
     """Whom a typed name may mean."""
     looked_for: str = ""
+    period_problem: str = ""
     more: bool = False
     """Whether there are older entries."""
     page_number: int = 0
@@ -148,6 +156,7 @@ class AuditPage(Page, rx.State):
         self.lines, self._last, self._person_name = page.lines, page.last, name
         self.more, self.page_number = page.last is not None, len(self._starts) + 1
         self.people, self.looked_for = [], ""
+        self.period_problem = BACKWARDS if self.filters.backwards else ""
         self.file = f"{FILE}?{self.filters.query()}" if access.exports_log(actor()) else ""
         self.chips = self._chips()
 
@@ -165,7 +174,7 @@ class AuditPage(Page, rx.State):
     def _empty(self) -> None:
         self.filters, self.lines, self.chips, self.schools, self.people = Filters(), [], [], [], []
         self.more, self.page_number, self.file, self.looked_for = False, 0, "", ""
-        self._person_name, self._starts, self._last = "", [], None
+        self._person_name, self._starts, self._last, self.period_problem = "", [], None, ""
 
 
 def _said(day: str) -> str:
