@@ -334,8 +334,21 @@ class TestAccounts:
         assert access.refusal_to_manage_account(technician, self.bob((LINCOLN, {P.SEE_DIRECTORY}))) is None
         assert access.refusal_to_manage_account(technician, self.bob(self.ADMIN))
         personnel = somebody((None, {P.MANAGE_STAFF, P.SEE_DIRECTORY}))
-        assert access.refusal_to_manage_account(personnel, self.bob((LINCOLN, {P.PERSONAL_MESSAGES}))) is None
+        assert access.refusal_to_manage_account(personnel, self.bob((LINCOLN, {P.SEE_DIRECTORY}))) is None
         assert access.refusal_to_manage_account(personnel, self.bob((None, set(DISTRICT_ADMIN_ROLE.permissions))))
+
+    @pytest.mark.parametrize("reading", [P.PERSONAL_MESSAGES, P.VIEW_SCHOOL_INBOX, P.MESSAGE_ON_BEHALF])
+    def test_who_reads_messages_is_looked_after_by_who_may_view_them_all(self, reading: Permission) -> None:
+        bob = self.bob((LINCOLN, {reading}))
+        personnel = somebody((None, {P.MANAGE_STAFF}), (LINCOLN, {P.VIEW_ALL_MESSAGES}))
+        refusal = access.refusal_to_manage_account(personnel, bob)
+        assert refusal and refusal.sentence == access.READS_MESSAGES
+        overseer = somebody((None, {P.MANAGE_STAFF, P.VIEW_ALL_MESSAGES}))
+        assert access.refusal_to_manage_account(overseer, bob) is None
+
+    def test_a_district_admin_looks_after_everybody(self) -> None:
+        admin = somebody((None, set(DISTRICT_ADMIN_ROLE.permissions)))
+        assert access.refusal_to_manage_account(admin, self.bob(self.ADMIN)) is None
 
     def test_ones_own_account_is_ones_own_business(self) -> None:
         refusal = access.refusal_to_manage_account(somebody((None, {P.MANAGE_STAFF})), somebody())

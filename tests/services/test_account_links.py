@@ -12,7 +12,7 @@ from sqlmodel import SQLModel, col
 
 from tests.cast import PASSWORD, Town
 from tests.services.steps import LINCOLN, ROOSEVELT, add, change, rows, the, until_waiting
-from tp_inbox.domain.access import DISTRICT, Place, PlaceKind
+from tp_inbox.domain.access import DISTRICT, READS_MESSAGES, Place, PlaceKind
 from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound
 from tp_inbox.domain.permissions import Level, Permission
@@ -123,6 +123,15 @@ class TestInviting:
         with pytest.raises(NotAllowed):
             await invite(town, who, given=given, place=at(town, school) if school else DISTRICT)
         assert len(await rows(town, Staff)) == len(town.staff)
+
+    async def test_who_may_not_see_messages_makes_no_account_that_reads_some(self, town: Town) -> None:
+        admin = col(Role.name) == "District Admin"
+        kept = [p for p in (await the(town, Role, admin)).permissions if p != "view_all_messages"]
+        await change(town, Role, admin, permissions=kept)
+        with pytest.raises(NotAllowed, match=READS_MESSAGES):
+            await invite(town)
+        assert len(await rows(town, Staff)) == len(town.staff)
+        assert (await invite(town, given="Technical School Admin")).name == "Ana Ames"
 
     async def test_a_role_that_is_not_there_and_a_school_that_is_not_there_make_nobody(self, town: Town) -> None:
         links, diana = town.wired.services.account_links, await town.actor("diana")

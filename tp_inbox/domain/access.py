@@ -230,6 +230,10 @@ OWN_SUCCESSION = (
 NOT_THIS_PLACE = "You manage the staff of your own school only."
 NOT_THIS_LEVEL = "This role cannot be held there: {level} roles are held at {where}."
 TOO_MUCH = "This role allows more than you may do yourself: {permissions}. Please ask a district admin."
+READS_MESSAGES = (
+    "This person reads messages that you may not see, and whoever can reset an account can open it. "
+    "Please ask somebody who may view all messages."
+)
 NOT_THIS_PERSON = (
     "This person also works, or has permissions, where you do not manage staff. Please ask a district admin."
 )
@@ -331,18 +335,25 @@ def refusal_to_manage_account(actor: Actor, person: Actor) -> NotAllowed | None:
     """Why the actor cannot reset, sign out, deactivate or reactivate that person; None when it is allowed.
 
     Whoever can reset an account can become it, so nobody does it to a person with more permissions than they
-    have, nor to one with assignments where they manage nobody. ``person``: as ``actor_from`` sums it up.
+    have, nor to one with assignments where they manage nobody. What exists only at schools no district manager
+    holds: to one who reads messages there, it takes the right to view all messages. ``person``: as ``actor_from`` sums it up.
     """
     if person.staff_id == actor.staff_id:
         return NotAllowed(OWN_ACCOUNT)
     if manages_all_staff(actor):
-        everything = person.district.union(*person.schools.values()) - SCHOOL_ONLY
-        return NotAllowed(NOT_THIS_PERSON) if everything - actor.district else None
+        return _refusal_at_district(actor, person.district.union(*person.schools.values()))
     mine = actor.schools_with(P.MANAGE_STAFF)
     if not mine:
         return NotAllowed(STAFF_ONLY)
     there = all(s in mine and held <= actor.schools[s] for s, held in person.schools.items())
     return None if there and person.schools and not person.district else NotAllowed(NOT_THIS_PERSON)
+
+
+def _refusal_at_district(actor: Actor, everything: frozenset[Permission]) -> NotAllowed | None:
+    if everything - SCHOOL_ONLY - actor.district:
+        return NotAllowed(NOT_THIS_PERSON)
+    reads = everything & {P.PERSONAL_MESSAGES, P.VIEW_SCHOOL_INBOX}
+    return NotAllowed(READS_MESSAGES) if reads and not actor.at_district(P.VIEW_ALL_MESSAGES) else None
 
 
 def schools_of_seen_staff(actor: Actor) -> frozenset[int] | None:

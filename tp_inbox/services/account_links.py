@@ -142,7 +142,9 @@ class AccountLinks:
         async with self._db.transaction() as session:
             actor = await actors.as_of_now(session, actor)
             role = await _role_to_give(session, actor, role_id, place)
-            return [await self._invite(session, actor, person, role, place) for person in people]
+            links = [await self._invite(session, actor, person, role, place) for person in people]
+            await _refuse_what_opens_nothing(session, actor, links[0].staff_id)
+            return links
 
     async def look_at(self, actor: Actor, pasted: str) -> list[NewcomerLine]:
         """What was pasted, a line for each person, and what keeps each of them from being invited."""
@@ -407,6 +409,12 @@ async def _refuse_if_outgrown(session: AsyncSession, link: AccountLink) -> None:
     known = await actors.actors_of(session, [link.made_by_id, link.staff_id])
     if access.refusal_to_manage_account(known[link.made_by_id], known[link.staff_id]):
         raise Unusable(OUTGROWN)
+
+
+async def _refuse_what_opens_nothing(session: AsyncSession, actor: Actor, staff_id: int) -> None:
+    """Nobody makes a link to an account that they may not manage: it would be refused to whoever opens it."""
+    if refusal := access.refusal_to_manage_account(actor, (await actors.actors_of(session, [staff_id]))[staff_id]):
+        raise refusal
 
 
 def _by_token(token: str) -> Select[AccountLink]:
