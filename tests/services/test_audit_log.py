@@ -274,8 +274,8 @@ class TestSentences:
                 f"stopped the number of {LINCOLN}",
             ),
             (
-                Told(K.OVERSIGHT_OPENED, {"subject": "Bob", "family": "Rosa Lopez"}),
-                "opened the conversation of Bob with Rosa Lopez in Oversight",
+                Told(K.OVERSIGHT_OPENED, {"subject": "Bob"}),
+                "opened a conversation of Bob in Oversight",
             ),
             (
                 Told(K.PERSON_CHANGED, {"subject": "Bob"}, facts={"changed": ["name", "title"]}),

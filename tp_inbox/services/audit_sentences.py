@@ -86,7 +86,6 @@ UNNAMED: Mapping[str, str] = {
     "school": "a school",
     "group": "a group",
     "successor": "somebody",
-    "family": "a family",
 }
 """Where a name was removed, and nobody knows it today."""
 
@@ -185,7 +184,7 @@ def _number_changed(told: Told) -> str:
 
 def _oversight_opened(told: Told) -> str:
     whose = "{school}" if told.facts.get("inbox") == "school" else "{subject}"
-    return f"opened the conversation of {whose} with {{family}} in Oversight"
+    return f"opened a conversation of {whose} in Oversight"
 
 
 EXPORTS: Mapping[str, str] = {"audit_log": "the audit log", "staff": "the list of staff"}

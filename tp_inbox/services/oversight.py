@@ -325,8 +325,9 @@ async def _is_open(session: AsyncSession, actor: Actor, thread_id: int) -> bool:
 
 
 def _named_in_the_log(found: _Found, reason: str) -> dict[str, str]:
+    """Whose conversation, and not with which family: who views the log need not know the families."""
     whose = {"subject": found.whose} if found.owner else {"school": found.whose}
-    return whose | {"family": found.title} | ({"reason": reason} if reason else {})
+    return whose | ({"reason": reason} if reason else {})
 
 
 # Showing ---------------------------------------------------------------------------------------------------
