@@ -8,6 +8,7 @@ const SENTENCES = {
   wrong: () => "The e-mail address or the password is not right.",
   wait: (wait) => `Too many tries. Please wait ${wait} and try again.`,
   away: () => "Signing in does not work at the moment. Please try again in a minute.",
+  ended: () => "You were signed out. What you had written is kept; please sign in again.",
   over: () => "Too much time has passed, or too many codes were wrong. Please sign in again.",
   "no-account": () => "There is no account for this e-mail address here. Ask your admin to invite you.",
   "no-address": () => "Your e-mail address is not confirmed there. Ask your admin for help.",

@@ -141,6 +141,7 @@ async def test_signing_out_elsewhere_empties_the_screen_at_once(stage: Stage, he
     await stage.town.wired.services.sessions.sign_out(hers.cookie)
     await stage.hears()
     assert hers.answer.shows_out
+    assert any("problem=ended" in script for script in hers.answer.scripts)
     assert nothing_of_hers(hers)
 
 

@@ -22,13 +22,14 @@ from tp_inbox.web.acting import act_as
 from tp_inbox.web.arguments import require_fit
 from tp_inbox.web.cookies import SESSION_COOKIE
 
-TO_SIGN_IN = "location.replace('/sign-in?next='+encodeURIComponent(location.pathname))"
+TO_SIGN_IN = "location.replace('/sign-in?"
 """Loads the page anew, so that nothing of the last person's stays in the browser's memory."""
 
 
-def show_out() -> EventSpec:
-    """To the sign-in page, which leads back to where one was."""
-    return rx.call_script(TO_SIGN_IN)
+def show_out(*, ended: bool = False) -> EventSpec:
+    """To the sign-in page, which leads back to where one was. ``ended``: the tab had a person, and it says so."""
+    why = "problem=ended&" if ended else ""
+    return rx.call_script(f"{TO_SIGN_IN}{why}next='+encodeURIComponent(location.pathname))")
 
 
 class OwnerState(rx.State):
@@ -55,9 +56,9 @@ class Gate(Middleware):
         if internals.is_ours(event.name) and (misfit := _misfit(event)):
             return _answer(rx.toast.error(misfit.sentence))
         who = await self._who(app, token, socket, event)
-        await _empty_if_anothers(state, who, event)
+        had_somebody = await _empty_if_anothers(state, who, event)
         if who is None and event.name not in internals.OPEN_TO_ANYONE | internals.CHAINED:
-            return _answer(show_out(), await internals.unsent(state))
+            return _answer(show_out(ended=had_somebody), await internals.unsent(state))
         act_as(who)
         return None
 
@@ -89,13 +90,16 @@ def _misfit(event: Event) -> Invalid | None:
     return None
 
 
-async def _empty_if_anothers(state: BaseState, who: SignedIn | None, event: Event) -> None:
-    """Also when a document has just loaded: its screen is empty, and what this person may see can have changed."""
+async def _empty_if_anothers(state: BaseState, who: SignedIn | None, event: Event) -> bool:
+    """Also when a document has just loaded: its screen is empty, and what this person may see can have changed.
+    Whether the tab showed somebody's screen.
+    """
     owner = await state.get_state(OwnerState)
-    session_id = who.session_id if who else 0
-    if owner._session_id and (owner._session_id != session_id or internals.begins_a_page(event)):
+    before, session_id = owner._session_id, who.session_id if who else 0
+    if before and (before != session_id or internals.begins_a_page(event)):
         internals.reset(state)
     owner._session_id = session_id
+    return before != 0
 
 
 def _answer(event: EventSpec, delta: dict[str, Any] | None = None) -> StateUpdate:
