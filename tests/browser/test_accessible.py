@@ -94,6 +94,8 @@ def states(at_work: AtWork, windows: Windows, product: Product, viewport) -> Ite
 
     priya = at_work("district", "/admin/staff", viewport=viewport)
     expect(priya.page.get_by_role("table")).to_be_visible()
+    if viewport == PHONE:
+        priya.page.get_by_role("button", name="Filters").click()
     priya.page.get_by_label("Role", exact=True).select_option(label="Counselor")
     expect(priya.page.get_by_role("button", name="Counselor, take this filter away")).to_be_visible()
     yield "staff", priya.page

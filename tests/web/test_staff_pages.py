@@ -74,6 +74,15 @@ class TestTheList:
         assert len(names(tab)) == 7
         assert tab.var(StaffListPage, "chips") == []
 
+    async def test_the_menus_are_unfolded_by_a_filter_and_not_by_taking_it_away(self, stage: Stage) -> None:
+        tab = await stage.tab("diana", "/admin/staff")
+        await tab.call(StaffListPage.narrow, "state", "")
+        assert not tab.var(StaffListPage, "unfolded")
+        await tab.call(StaffListPage.narrow, "state", "active")
+        assert tab.var(StaffListPage, "unfolded")
+        await tab.call(StaffListPage.fold)
+        assert not tab.var(StaffListPage, "unfolded")
+
     async def test_what_is_asked_for_stays_while_one_looks_at_a_person(self, stage: Stage) -> None:
         tab = await stage.tab("diana", "/admin/staff")
         await tab.call(StaffListPage.narrow, "state", "active")

@@ -66,6 +66,7 @@ def _toolbar() -> rx.Component:
             search_box("Search by name, e-mail or title", List.asked.words, List.search.debounce(200)),
             rx.el.div(class_name="space"),
             _menu("Sort", order, _sorted_by(), List.sort),
+            _fold(),
             class_name="toolbar",
         ),
         rx.el.div(
@@ -76,11 +77,17 @@ def _toolbar() -> rx.Component:
             _choices("Role", "All roles", "role", List.asked.role, List.roles),
             _words("State", "All states", "state", List.asked.state, {s.value: STATE_LABELS[s] for s in StaffState}),
             _words("Two-step sign-in", "Two-step on or off", "two_step", List.asked.two_step, TWO_STEP),
-            class_name="toolbar filters",
+            class_name=rx.cond(List.unfolded, "toolbar filters folding unfolded", "toolbar filters folding"),
             role="group",
             aria_label="Show only",
         ),
     )
+
+
+def _fold() -> rx.Component:
+    """On a small screen alone: what is searched for stands above the fold."""
+    state = {"aria-expanded": rx.cond(List.unfolded, "true", "false")}
+    return _button("list-filter", "Filters", "button fold", on_click=List.fold, custom_attrs=state)
 
 
 def _choices(label: str, everything: str, what: str, chosen: Any, choices: Any) -> rx.Component:

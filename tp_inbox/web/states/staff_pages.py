@@ -62,6 +62,8 @@ class StaffListPage(Page, rx.State):
     """Which of all these people stands in the first line, counted from 1."""
     more: bool = False
     exports: bool = False
+    unfolded: bool = False
+    """Whether a small screen shows the menus that narrow the list."""
     _starts: list[Key] = []
     """Where each page after the first begins, as far as one has gone."""
     _next: Key | None = None
@@ -71,8 +73,14 @@ class StaffListPage(Page, rx.State):
         await self._ask(replace(self.asked, words=storable(words)))
 
     @rx.event
+    def fold(self) -> None:
+        """Folds the menus away, or shows them again."""
+        self.unfolded = not self.unfolded
+
+    @rx.event
     async def narrow(self, what: str, value: str) -> None:
         """``what``: school, group, role, state or two_step. An empty value asks for all again."""
+        self.unfolded = self.unfolded or bool(value)
         await self._ask(replace(self.asked, **{_field(what): _value(what, value)}))
 
     @rx.event
@@ -140,6 +148,7 @@ class StaffListPage(Page, rx.State):
         self.asked, self.rows, self.total, self.chips = Asked(), [], 0, []
         self.schools, self.groups, self.roles = [], [], []
         self.first, self.more, self.exports, self._starts, self._next = 0, False, False, [], None
+        self.unfolded = False
 
 
 class PersonPage(Page, rx.State):
