@@ -105,7 +105,7 @@ def states(at_work: AtWork, windows: Windows, product: Product, viewport) -> Ite
     priya.page.get_by_role("button", name="Roosevelt High School’s inbox").click()
     expect(priya.page.get_by_text("does not see this school’s inbox")).to_be_visible()
     yield "why", priya.page
-    priya.page.get_by_role("button", name="Change name").click()
+    priya.page.get_by_role("button", name="Edit Elena Ortiz").click()
     expect(priya.page.get_by_role("dialog", name="Change name and title")).to_be_visible()
     yield "change name", priya.page
 

@@ -21,18 +21,20 @@ WORKS = (A.standing.expires != "") & ~A.standing.is_over
 """Whether a link that was handed out still opens the account."""
 
 
-def account_panel(then: Any = None) -> rx.Component:
-    """Of the person whom ``AccountState._show`` read. ``then``: an event that reads the rest of the page again."""
+def account_panel(about: rx.Component, then: Any = None) -> rx.Component:
+    """Of the person whom ``AccountState._show`` read. ``about``: what else is known of the account. ``then``: an event
+    that reads the rest of the page again.
+    """
     return rx.cond(
         A.refusal == "",
         rx.fragment(
-            panel("Access", _left(), rx.cond(GONE, _absence(), _present())),
+            panel("Access", _left(), about, rx.cond(GONE, _absence(), _present())),
             _asking_dialog(),
             _link_dialog(),
             _leaving_dialog(then),
             _returning_dialog(then),
         ),
-        rx.cond(GONE, panel("Access", _absence())),
+        panel("Access", about, rx.cond(GONE, _absence())),
     )
 
 

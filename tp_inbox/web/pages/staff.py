@@ -236,11 +236,10 @@ def _person(who: Any) -> rx.Component:
         rx.el.div(
             rx.el.div(roles_panel(Person.look_again), why_panel(who.name)),
             rx.el.div(
-                _account_facts(who),
-                account_panel(Person.look_again),
+                account_panel(_times(who), Person.look_again),
+                _personal(who),
                 second_step_panel(),
                 sessions_panel(),
-                _personal(who),
             ),
             class_name="columns",
         ),
@@ -249,7 +248,7 @@ def _person(who: Any) -> rx.Component:
 
 
 def _person_head(who: rx.Var[StaffMember]) -> rx.Component:
-    change = _button("pencil", "Change name", on_click=Person.rename)
+    change = _button("pencil", "Edit", on_click=Person.rename, aria_label="Edit " + who.name)
     return rx.el.header(
         link(icon("chevron-left", 18), "Staff", to="/admin/staff", class_name="back-link"),
         rx.el.div(
@@ -272,13 +271,10 @@ def _person_head(who: rx.Var[StaffMember]) -> rx.Component:
     )
 
 
-def _account_facts(who: rx.Var[StaffMember]) -> rx.Component:
-    return panel(
-        "Account",
-        facts(
-            ("Last seen", rx.cond(who.seen != "", Moment.create(at=who.seen, form="list"), "Never")),
-            ("Added", Moment.create(at=who.added, form="day")),
-        ),
+def _times(who: rx.Var[StaffMember]) -> rx.Component:
+    return facts(
+        ("Last seen", rx.cond(who.seen != "", Moment.create(at=who.seen, form="list"), "Never")),
+        ("Added", Moment.create(at=who.added, form="day")),
     )
 
 
