@@ -43,7 +43,7 @@ def _held(held: rx.Var[HeldRole]) -> rx.Component:
             ),
             class_name="two-lines held",
         ),
-        rx.cond(held.kept == "", _take_button(held)),
+        rx.cond((held.kept == "") & (A.refusal == ""), _take_button(held)),
         key=held.id,
     )
 
