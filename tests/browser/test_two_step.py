@@ -163,6 +163,9 @@ def test_a_role_begins_to_demand_it_and_an_open_tab_is_led_to_set_it_up(windows:
     admin.goes_to("/admin/roles")
     admin.page.get_by_role("link", name="Counselor", exact=True).first.click()
     admin.page.get_by_role("switch", name=re.compile("second step")).click()
+    asked = admin.page.get_by_role("dialog", name="Ask holders for a second step?")
+    expect(asked).to_contain_text("without a second step yet. They set it up when they next act.")
+    asked.get_by_role("button", name="Ask for a second step").click()
 
     page = elena.page
     expect(page).to_have_url(SET_UP)

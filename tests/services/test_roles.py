@@ -28,8 +28,9 @@ from tp_inbox.services.roles import (
     Wanted,
 )
 from tp_inbox.services.staff import assign
+from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.feed import ChangeKind
-from tp_inbox.storage.tables import Assignment, AuditEntry, GroupSchool, Inbox, Role, SchoolGroup, Staff
+from tp_inbox.storage.tables import Assignment, AuditEntry, GroupSchool, Inbox, Role, SchoolGroup, SecondStep, Staff
 
 NURSE = Wanted("School nurse", ["personal_messages", "see_directory"], "school")
 ACCOUNTABLE = Wanted("Data officer", ["export", "view_audit_log"], "district")
@@ -404,6 +405,27 @@ class TestSecondStep:
         assert (on.before, on.after) == ({"two_step_required": False}, {"two_step_required": True})
         assert off.after == {"two_step_required": False}
 
+    async def test_it_says_before_whom_it_concerns(self, town: Town, roles: Roles, diana: Actor) -> None:
+        await gives(town, "alice", "Nurse", LINCOLN)
+        await gives(town, "diana", "Nurse", LINCOLN)
+        await add(town, SecondStep(staff_id=town.staff["alice"], secret=b"", confirmed_at=utc_now()))
+        await add(town, SecondStep(staff_id=town.staff["bob"], secret=b""))
+        assert await roles.review_second_step(diana, await id_of(town, "Nurse")) == (
+            "3 people hold this role, 2 of them without a second step yet. "
+            "They set it up when they next act; you among them."
+        )
+        assert not (await role(town, "Nurse")).two_step_required
+
+    async def test_of_who_has_left_and_of_who_has_one_nothing_is_asked(
+        self, town: Town, roles: Roles, diana: Actor
+    ) -> None:
+        nurse = await id_of(town, "Nurse")
+        await add(town, SecondStep(staff_id=town.staff["bob"], secret=b"", confirmed_at=utc_now()))
+        assert "1 person holds" in (said := await roles.review_second_step(diana, nurse)) and "already" in said
+        async with town.wired.db.transaction() as session:
+            await session.execute(update(Staff).where(col(Staff.id) == town.staff["bob"]).values(active=False))
+        assert (await roles.review_second_step(diana, nurse)).startswith("Nobody holds this role yet.")
+
 
 class TestDeleting:
     async def test_a_role_that_nobody_holds_just_goes(self, town: Town, roles: Roles, diana: Actor) -> None:
@@ -572,6 +594,7 @@ EVERYTHING: dict[str, Ask] = {
     "review": lambda roles, actor, role_id: roles.review(actor, role_id, NURSE),
     "change": lambda roles, actor, role_id: roles.change(actor, role_id, NURSE, ""),
     "second step": lambda roles, actor, role_id: roles.require_second_step(actor, role_id, True),
+    "review second step": lambda roles, actor, role_id: roles.review_second_step(actor, role_id),
     "review deletion": lambda roles, actor, role_id: roles.review_deletion(actor, role_id),
     "delete": lambda roles, actor, role_id: roles.delete(actor, role_id, 0, ""),
 }

@@ -28,7 +28,9 @@ HANDLERS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "review": (RolesPage.review, ({"name": "Mine", "permissions": "export"},)),
     "save": (RolesPage.save, ()),
     "close_review": (RolesPage.close_review, ()),
-    "require_second_step": (RolesPage.require_second_step, (1,)),
+    "switch_second_step": (RolesPage.switch_second_step, ()),
+    "close_second_step": (RolesPage.close_second_step, ()),
+    "require_second_step": (RolesPage.require_second_step, ()),
     "ask_deletion": (RolesPage.ask_deletion, ()),
     "choose_successor": (RolesPage.choose_successor, (1,)),
     "delete": (RolesPage.delete, ()),
@@ -200,9 +202,13 @@ class TestChanging:
 
     async def test_the_second_step_is_a_switch_of_every_role(self, stage: Stage) -> None:
         diana = await at_role(stage, "School Viewer")
-        await diana.call(RolesPage.require_second_step, 1)
+        await diana.call(RolesPage.switch_second_step)
+        assert var(diana, "second_step").startswith("1 person holds this role")
+        assert not (await role(stage, "School Viewer")).two_step_required, "it has only been asked"
+        await diana.call(RolesPage.require_second_step)
+        assert var(diana, "second_step") == ""
         assert var(diana, "role")["two_step"] is True
-        await diana.call(RolesPage.require_second_step, 0)
+        await diana.call(RolesPage.switch_second_step)
         assert var(diana, "role")["two_step"] is False
 
 

@@ -121,6 +121,17 @@ async def effect_of(session: AsyncSession, holders: Holders, permissions: Collec
     )
 
 
+def demand(holders: int, without: int, *, includes_oneself: bool) -> str:
+    """What it means when a role begins to ask for a second step. ``without``: who of its holders has none yet."""
+    if not holders:
+        return "Nobody holds this role yet. Whoever gets it signs in with a second step."
+    people = counted(holders, "person holds", "people hold") + " this role"
+    if not without:
+        return f"{people}, and nobody has to set up a second step: all have one already."
+    yourself = "; you among them." if includes_oneself else "."
+    return f"{people}, {without:,} of them without a second step yet. They set it up when they next act{yourself}"
+
+
 def labels(permissions: Iterable[str]) -> list[str]:
     return [label(p) for p in in_order(map(Permission, permissions))]
 

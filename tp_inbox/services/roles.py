@@ -19,7 +19,7 @@ from tp_inbox.domain.permissions import BASE_ROLES, Level, Permission
 from tp_inbox.services import actors, audit
 from tp_inbox.services.holdings import known_places
 from tp_inbox.services.numbers import personal_inboxes
-from tp_inbox.services.role_effects import Effect, Holders, counted, effect_of, holders_of
+from tp_inbox.services.role_effects import Effect, Holders, counted, demand, effect_of, holders_of
 from tp_inbox.services.role_views import (
     Comparison,
     Holder,
@@ -37,11 +37,12 @@ from tp_inbox.services.role_views import (
     views_of,
 )
 from tp_inbox.services.second_step import SecondSteps, enforce
+from tp_inbox.services.sessions import HAS_SECOND_STEP
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
 from tp_inbox.storage.queries.ids import among
-from tp_inbox.storage.tables import Assignment, AuditEntry, GroupSchool, Role, School, Staff
+from tp_inbox.storage.tables import Assignment, AuditEntry, GroupSchool, Role, School, SecondStep, Staff
 
 HOLDERS_A_PAGE = 50
 UNIQUE_NAME = "uq_role_lower_name"
@@ -210,6 +211,16 @@ class Roles:
                 after={"permissions": role.permissions},
                 names={"role": name} | ({"role_before": was} if was != name else {}),
             )
+
+    async def review_second_step(self, actor: Actor, role_id: int) -> str:
+        """In words whom it concerns when holders have to sign in with a second step."""
+        _require(actor)
+        self._second_steps.require_ready()
+        async with self._db.reading() as session:
+            role = await _find(session, role_id)
+            holders = {i for i, person in (await holders_of(session, role)).now().items() if person.active}
+            ready = set(await session.scalars(HAS_SECOND_STEP.where(among(col(SecondStep.staff_id), holders))))
+        return demand(len(holders), len(holders - ready), includes_oneself=actor.staff_id in holders - ready)
 
     async def require_second_step(self, actor: Actor, role_id: int, required: bool) -> None:
         """Whether holders of this role, a base role too, sign in with a second step. Who has none and is signed in is

@@ -199,8 +199,23 @@ def _second_step() -> rx.Component:
             role="switch",
             aria_checked=rx.cond(on, "true", "false"),
             class_name="switch",
-            on_click=RolesPage.require_second_step(rx.cond(on, 0, 1)),
+            on_click=RolesPage.switch_second_step,
         ),
+        _asking_for_second_step(),
+    )
+
+
+def _asking_for_second_step() -> rx.Component:
+    ask = RolesPage.require_second_step
+    return Dialog.create(
+        rx.el.p(RolesPage.second_step),
+        dialog_buttons(
+            rx.el.button("Cancel", type="button", class_name="button", on_click=RolesPage.close_second_step),
+            rx.el.button("Ask for a second step", type="button", class_name="button primary", on_click=ask),
+        ),
+        open=RolesPage.second_step != "",
+        title="Ask holders for a second step?",
+        on_close=RolesPage.close_second_step,
     )
 
 

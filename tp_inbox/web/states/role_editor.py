@@ -81,6 +81,8 @@ class RoleEditor(RolePreview, mixin=True):
     reviewing: bool = False
     effect: Effect = Effect()
     outdated: str = ""
+    second_step: str = ""
+    """In words whom a second step concerns, while it is about to be asked for."""
     _ticked: frozenset[Permission] = frozenset()
     """Also what was ticked at the other level, so that it is back with that level."""
     _wanted: Wanted | None = None
@@ -130,9 +132,23 @@ class RoleEditor(RolePreview, mixin=True):
         self._close_review()
 
     @rx.event
-    async def require_second_step(self, required: int) -> Any:
-        """1 when holders sign in with a second step, 0 when they do not."""
-        await services().roles.require_second_step(actor(), self.role.id, required == 1)
+    async def switch_second_step(self) -> Any:
+        """Off at once. On only after it was said whom that concerns."""
+        if self.role.two_step:
+            return await self._require_second_step(False)
+        self.second_step = await services().roles.review_second_step(actor(), self.role.id)
+
+    @rx.event
+    def close_second_step(self) -> None:
+        self.second_step = ""
+
+    @rx.event
+    async def require_second_step(self) -> Any:
+        return await self._require_second_step(True)
+
+    async def _require_second_step(self, required: bool) -> Any:
+        self.second_step = ""
+        await services().roles.require_second_step(actor(), self.role.id, required)
         self.role = await services().roles.show(actor(), self.role.id)
         return rx.toast.success(SECOND_STEP_ON if self.role.two_step else SECOND_STEP_OFF)
 
@@ -160,7 +176,7 @@ class RoleEditor(RolePreview, mixin=True):
         self.groups = await services().roles.offered(actor(), role.level)
         again, self.role = again and role_id == self.role.id, role
         if not again:
-            self.name, self.source_id, self.problem = role.name, 0, ""
+            self.name, self.source_id, self.problem, self.second_step = role.name, 0, "", ""
             self._ticked = rules.read_permissions(role.permissions)
             self._close_review()
             await self._put(Level(role.level))
@@ -196,7 +212,7 @@ class RoleEditor(RolePreview, mixin=True):
         self.reviewing, self.effect, self.outdated, self._wanted = False, Effect(), "", None
 
     def _empty_role(self) -> None:
-        self.role, self.level, self.name, self.problem = RoleView(), "", "", ""
+        self.role, self.level, self.name, self.problem, self.second_step = RoleView(), "", "", "", ""
         self.sources, self.source_id, self.groups, self.chosen, self.fallen = [], 0, [], [], []
         self._ticked = frozenset()
         self._close_review()
