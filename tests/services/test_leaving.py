@@ -20,6 +20,7 @@ from tests.services.steps import (
     give_number,
     listening,
     receive,
+    revoke,
     rows,
     send,
     text_from,
@@ -458,6 +459,43 @@ class TestWhatFamiliesWriteAfterwards:
         assert (await the(town, Thread, col(Thread.id) == old)).inbound_count == 0
         assert [m.text for m in await read(town, "alice", own)][-1] == "She has a fever."
 
+    async def test_a_family_that_had_no_open_conversation_comes_to_the_successor_too(self, town: Town) -> None:
+        await leave(town, successor="alice")
+        async with listening(town) as heard:
+            text = await receive(town, "She has a fever.", to=BOBS_NUMBER)
+            found = [c for c in await heard.all() if c.kind is ChangeKind.MESSAGE]
+        await town.wired.receiving.receive(text)
+        own = await town.personal("alice")
+        assert [c.thread for c in found] == [own]
+        assert [row.unread for row in await listed(town, "alice")] == [1]
+        assert [m.text for m in await read(town, "alice", own)] == ["She has a fever."]
+        assert len(await entries(town, AuditKind.HANDED_OVER)) == 2
+
+    async def test_an_old_conversation_is_handed_over_when_the_family_writes_again(self, town: Town) -> None:
+        old = await bob_writes(town)
+        long_ago = utc_now() - timedelta(days=91)
+        await change(town, Message, created_at=long_ago)
+        await change(town, Thread, col(Thread.id) == old, last_at=long_ago)
+        assert (await leave(town, successor="alice")).handed_over == 0
+        await receive(town, "She has a fever.", to=BOBS_NUMBER)
+        found = await read(town, "alice", await town.personal("alice"))
+        assert [m.text for m in found] == ["Please bring the inhaler.", "She has a fever."]
+
+    async def test_a_family_that_the_successor_may_not_text_reaches_nobody_as_before(self, town: Town) -> None:
+        await leave(town, successor="alice")
+        await receive(town, "Hello?", sender=STRANGER, to=BOBS_NUMBER)
+        assert await listed(town, "alice") == []
+
+    async def test_who_comes_back_sees_who_took_over(self, town: Town) -> None:
+        old = await bob_writes(town)
+        await leave(town, successor="alice")
+        reading = await the(town, OversightReading)
+        who = (reading.reader_id, reading.owner_id, reading.thread_id)
+        assert who == (town.staff["alice"], town.staff["bob"], old)
+        await come_back(town)
+        seen, _ = await town.wired.services.oversight.readings(await town.actor("bob"))
+        assert [(r.reader, r.reason) for r in seen] == [("Alice Adams", REASON)]
+
     async def test_without_a_successor_it_stays_in_the_old_conversation(self, town: Town) -> None:
         old = await bob_writes(town)
         await leave(town)
@@ -739,3 +777,11 @@ class TestComingBack:
         assert (gone.number, bool(gone.kept_until)) == ("(312) 555-0112", True)
         with pytest.raises(NotFound):
             await leaving.absence(await town.actor("dora"), town.staff["charlie"])
+
+    async def test_a_successor_is_named_by_id_to_those_who_see_them_in_the_list(self, town: Town) -> None:
+        await leave(town, successor="alice")
+        leaving, dora = town.wired.services.leaving, await town.actor("dora")
+        assert (await leaving.absence(dora, town.staff["bob"])).successor_id == town.staff["alice"]
+        await revoke(town, "alice")
+        gone = await leaving.absence(dora, town.staff["bob"])
+        assert (gone.successor, gone.successor_id) == ("Alice Adams", 0)

@@ -17,9 +17,10 @@ from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.delivery import DeliveryState
 from tp_inbox.domain.errors import Invalid, NotFound
 from tp_inbox.domain.phone import display_phone
-from tp_inbox.services import actors, audit, consent, people
+from tp_inbox.services import actors, audit, consent, handing_over, people
 from tp_inbox.services.actors import actors_of
 from tp_inbox.services.delivering import hold_back
+from tp_inbox.services.handing_over import OPEN_FOR, Handed, why_it_stays
 from tp_inbox.services.inboxes import UNREAD
 from tp_inbox.services.numbers import personal_inbox
 from tp_inbox.services.safeguards import require_a_district_admin_stays, require_a_role_stays
@@ -30,7 +31,7 @@ from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
 from tp_inbox.storage.queries.families import people_at, schools_of
-from tp_inbox.storage.queries.places import HELD, schools_worked_at
+from tp_inbox.storage.queries.places import HELD, schools_of_staff, schools_worked_at
 from tp_inbox.storage.queries.scope import inbox_ref
 from tp_inbox.storage.queries.words import asked, named
 from tp_inbox.storage.tables import (
@@ -49,8 +50,6 @@ from tp_inbox.storage.tables import (
 from tp_inbox.storage.tables.messages import NumberState
 
 QUARANTINE = timedelta(days=90)
-OPEN_FOR = timedelta(days=90)
-"""A conversation with a text within this time is an open one."""
 MOST_LISTED = 200
 MOST_SUCCESSORS = 8
 MOST_CHARACTERS = 480
@@ -115,7 +114,9 @@ class Plan:
 
 @dataclass(frozen=True)
 class Absence:
-    """How it stands with somebody who has left. ``successor``: empty when there is none; times are ISO."""
+    """How it stands with somebody who has left. ``successor``: empty when there is none; ``successor_id``: 0, too, for
+    one whom the reader does not see. Times are ISO.
+    """
 
     since: str = ""
     by: str = ""
@@ -176,7 +177,9 @@ class Leaving:
             found = (await session.execute(_standing(staff_id))).one_or_none()
             number = await session.scalar(_numbers(staff_id))
             handed = await session.scalar(select(func.count()).select_from(Thread).where(_goes_on(staff_id)))
-        return _absence(found, number, handed or 0)
+            about = _absence(found, number, handed or 0)
+            at = (await schools_of_staff(session, [about.successor_id])).get(about.successor_id, frozenset())
+        return about if access.may_see_person(actor, at) else replace(about, successor_id=0)
 
     async def deactivate(self, actor: Actor | None, staff_id: int, plan: Plan) -> Left:
         """Ends the account: nobody signs in with it any more, and everybody who wrote with this person is told or
@@ -330,70 +333,22 @@ async def _number_of(session: AsyncSession, staff_id: int) -> str:
 # Handing over ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Handed:
-    """Ids of conversations: by that of the successor's thread which goes on with it, and those that stayed."""
-
-    gone: dict[int, int] = field(default_factory=dict)
-    stayed: tuple[int, ...] = ()
-
-
 async def _hand_over(session: AsyncSession, actor: Actor | None, person: Actor, plan: Plan) -> Handed:
     inbox = await _inbox_of(session, person.staff_id)
     threads = [thread for thread, _ in await _open_threads(session, inbox)]
     if not plan.successor_id:
         return Handed(stayed=tuple(t.id for t in threads))
     successor = await _successor(session, actor and await actors.as_of_now(session, actor), person, plan.successor_id)
-    target = inbox_ref(await personal_inbox(session, successor.staff_id))
+    target = (await personal_inbox(session, successor.staff_id)).id
     await consent.lock_phones(session, [t.phone_id for t in threads])
     handed: dict[int, int] = {}
     for thread in threads:
-        if thread.id not in plan.staying and not _why_it_stays(successor, await schools_of(session, thread.phone_id)):
-            handed[thread.id] = await _continue(session, person, thread, target)
+        if thread.id not in plan.staying and not why_it_stays(successor, await schools_of(session, thread.phone_id)):
+            handed[thread.id] = await handing_over.go_on(session, person, thread, successor, target)
     stayed = tuple(t.id for t in threads if t.id not in handed)
-    await _record_hand_over(session, actor, person, successor, Handed(handed, stayed))
-    await announce(session, Change(ChangeKind.INBOX, inbox=target.id))
+    await handing_over.record(session, actor, person, successor, Handed(handed, stayed))
+    await announce(session, Change(ChangeKind.INBOX, inbox=target))
     return Handed(handed, stayed)
-
-
-async def _record_hand_over(
-    session: AsyncSession, actor: Actor | None, person: Actor, successor: Actor, handed: Handed
-) -> None:
-    await audit.record(
-        session,
-        AuditKind.HANDED_OVER,
-        actor,
-        subject=person.staff_id,
-        facts={"successor": successor.staff_id, "threads": sorted(handed.gone), "stayed": sorted(handed.stayed)},
-        names={"subject": person.name, "successor": successor.name},
-    )
-
-
-def _why_it_stays(successor: Actor, family_schools: frozenset[int]) -> str:
-    """Why this conversation cannot go to the successor; empty when it can."""
-    own = InboxRef(0, InboxKind.PERSONAL, successor.staff_id, None)
-    allowed = access.may_send(successor, own, family_schools)
-    return "" if allowed else NOT_THEIRS.format(name=successor.name)
-
-
-NOT_THEIRS = "{name} cannot write to this family: none of its students is at a school where {name} may."
-
-
-async def _continue(session: AsyncSession, person: Actor, old: Thread, target: InboxRef) -> int:
-    """The successor's thread with that family, in which the old one goes on; what was not read there is unread here."""
-    new = await session.get_one(Thread, await thread_between(session, target.id, old.phone_id))
-    seen = await session.scalar(
-        select(col(ReadMarker.seen)).where(
-            col(ReadMarker.staff_id) == person.staff_id, col(ReadMarker.thread_id) == old.id
-        )
-    )
-    new.inbound_count += max(0, old.inbound_count - (seen or 0))
-    old.continued_in_id = new.id
-    if old.last_at and (new.last_at is None or new.last_at < old.last_at):
-        new.last_at, new.last_message_id = old.last_at, old.last_message_id
-        new.last_direction, new.last_author_id, new.preview = old.last_direction, old.last_author_id, old.preview
-    await session.flush()
-    return new.id
 
 
 async def _end_hand_over(session: AsyncSession, staff_id: int) -> None:
@@ -480,7 +435,7 @@ async def _conversation(
     schools = await schools_of(session, thread.phone_id)
     title = await _title(session, thread.phone_id) if access.may_name_family(actor, schools) else SOMEBODY
     at = thread.last_at.isoformat() if thread.last_at else ""
-    return Conversation(thread.id, title, at, unread, _why_it_stays(successor, schools) if successor else "")
+    return Conversation(thread.id, title, at, unread, why_it_stays(successor, schools) if successor else "")
 
 
 async def _title(session: AsyncSession, phone_id: int) -> str:

@@ -9,7 +9,7 @@ import reflex as rx
 from tp_inbox.services.account_links import FreshLink
 from tp_inbox.services.leaving import Candidate, Conversation
 from tp_inbox.services.staff_directory import StaffState
-from tp_inbox.web.components.basics import Anchor, avatar, icon, icon_button
+from tp_inbox.web.components.basics import Anchor, avatar, icon, icon_button, link
 from tp_inbox.web.components.pages import dialog_buttons, facts, field, panel, refused, search_box
 from tp_inbox.web.components.scripted import Copied, Dialog, Moment
 from tp_inbox.web.states.account import AccountState as A
@@ -343,7 +343,9 @@ def _absence() -> rx.Component:
 def _handed_to() -> rx.Component:
     one = " (1 conversation)"
     many = " (" + A.absence.handed_over.to_string() + " conversations)"
-    return rx.fragment(A.absence.successor, rx.cond(A.absence.handed_over == 1, one, many))
+    name = A.absence.successor
+    page = link(name, to="/admin/staff/" + A.absence.successor_id.to_string(), class_name="text-link")
+    return rx.fragment(rx.cond(A.absence.successor_id > 0, page, name), rx.cond(A.absence.handed_over == 1, one, many))
 
 
 def _when(at: rx.Var[str]) -> rx.Component:
