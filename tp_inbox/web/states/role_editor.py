@@ -137,6 +137,7 @@ class RoleEditor(RolePreview, mixin=True):
         if self.role.two_step:
             return await self._require_second_step(False)
         self.second_step = await services().roles.review_second_step(actor(), self.role.id)
+        return None
 
     @rx.event
     def close_second_step(self) -> None:
