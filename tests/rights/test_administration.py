@@ -34,7 +34,7 @@ async def test_oversight_and_administration_in_a_district_of_chance(
     chance = random.Random(seed)
     world = await build_world(wired, gateway, chance)
     people = [Inspection(wired.services, world, person, world.actor(person)) for person in world.people]
-    for look in (_sees_of_others, _sees_of_staff, _opens_pages):
+    for look in (sees_of_others, sees_of_staff, opens_pages):
         for inspection in people:
             await look(inspection)
     for inspection in people:
@@ -45,7 +45,7 @@ async def test_oversight_and_administration_in_a_district_of_chance(
     assert "\n".join(wrong for inspection in people for wrong in inspection.wrong) == ""
 
 
-async def _sees_of_others(i: Inspection) -> None:
+async def sees_of_others(i: Inspection) -> None:
     """What is listed and found is exactly what may be overseen; nothing is read before it was opened."""
     may = {t.id for t in i.world.talks if _oversees(i, t)}
     listed = await i.holds("the list of oversight", access.oversees(i.actor), lambda: _all_overseen(i, ""))
@@ -78,7 +78,7 @@ async def _all_overseen(i: Inspection, family: str) -> set[int]:
         before = (datetime.fromisoformat(rows[-1].at), rows[-1].id)
 
 
-async def _sees_of_staff(i: Inspection) -> None:
+async def sees_of_staff(i: Inspection) -> None:
     s, actor = i.services, i.actor
     may = {p.id for p in i.world.people if _sees(i, p)}
     asked = staff_directory.Asked()
@@ -93,7 +93,7 @@ async def _sees_of_staff(i: Inspection) -> None:
         await i.holds("an absence", sees, lambda p=person: s.leaving.absence(actor, p.id))
 
 
-async def _opens_pages(i: Inspection) -> None:
+async def opens_pages(i: Inspection) -> None:
     s, actor = i.services, i.actor
     log = audit_log.Asked()
     pages: dict[str, tuple[bool, Callable[[], Awaitable[object]]]] = {

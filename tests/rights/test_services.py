@@ -21,7 +21,6 @@ pytestmark = pytest.mark.slow
 DISTRICTS = 8
 AT_LEAST = 10_000
 """Cases over all districts; a part of them is missing when a way of reading has lost its test."""
-REASON = "A question of the office."
 
 held: dict[int, int] = {}
 """By district, how many cases were held against the rules."""
@@ -32,7 +31,7 @@ async def test_every_way_in_a_district_of_chance(wired: Wired, gateway: FakeGate
     chance = random.Random(seed)
     world = await build_world(wired, gateway, chance)
     people = [Inspection(wired.services, world, person, world.actor(person)) for person in world.people]
-    for look in (_looks, _acts):  # what somebody writes changes what others see
+    for look in (looks, acts):  # what somebody writes changes what others see
         for inspection in people:
             await look(inspection)
     assert "\n".join(wrong for inspection in people for wrong in inspection.wrong) == ""
@@ -45,14 +44,14 @@ def test_there_were_enough_cases() -> None:
     assert sum(held.values()) >= AT_LEAST
 
 
-async def _looks(i: Inspection) -> None:
+async def looks(i: Inspection) -> None:
     await _lists(i)
-    await _finding(i)
+    await finding(i)
     for talk in i.world.talks:
         await _reading(i, talk)
 
 
-async def _acts(i: Inspection) -> None:
+async def acts(i: Inspection) -> None:
     for talk in i.world.talks:
         await _writing(i, talk)
 
@@ -73,7 +72,7 @@ async def _lists(i: Inspection) -> None:
     i.same("tabs", (tabs.personal, tabs.school), (access.has_personal_inbox(i.actor), bool(_school_inboxes(i.actor))))
 
 
-async def _finding(i: Inspection) -> None:
+async def finding(i: Inspection) -> None:
     may = {f.name for f in i.world.families if f.schools & access.writable_schools(i.actor)}
     found = await i.services.finding.recipients(i.actor, "Family")
     i.same("who is found", {r.name for r in found if not r.is_student}, may, len(i.world.families))
