@@ -85,14 +85,12 @@ class TestLooking:
             O.DEACTIVATED,
             O.REFUSED,
             O.TWICE,
-            O.UNKNOWN_PERSON,
+            O.NO_ADDRESS,
         ]
+        assert plan.lines[2].sentence == "Nobody in your list of staff has this address."
         assert plan.lines[5].sentence == "The same stands on line 1."
-        assert [line.sentence for line in plan.lines if line.outcome is O.UNKNOWN_PERSON] == [
-            "Nobody in your list of staff has this address.",
-            "This is not an e-mail address.",
-        ]
-        assert plan.counts[O.UNKNOWN_PERSON] == 2
+        assert plan.lines[6].sentence == "This is not an e-mail address."
+        assert plan.counts[O.UNKNOWN_PERSON] == 1
 
     async def test_nothing_is_written_before_it_is_confirmed(self, town: Town) -> None:
         before = len(await rows(town, Assignment))

@@ -338,6 +338,7 @@ class TestFiles:
             (5, "Adds the school to the new group.", "does"),
             (6, "Makes the group.", "does"),
         ]
+        assert report.fresh == sum(g.fresh for g in report.groups)
         assert [(g.name, g.fresh, g.added) for g in report.groups] == [
             ("West side", False, [ROOSEVELT]),
             ("East side", True, [LINCOLN]),

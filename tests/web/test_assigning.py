@@ -182,9 +182,14 @@ def results(tab: Tab) -> list[tuple[str, str]]:
 
 class TestByAList:
     async def test_a_list_is_shown_line_by_line_and_then_done(self, stage: Stage, bulk: Tab) -> None:
-        await bulk.call(BulkPage.write, "vera@district.example, bob@district.example\nxyz@district.example")
+        await bulk.call(BulkPage.write, "vera@district.example, bob@district.example\nxyz@district.example\njunk")
         await bulk.call(BulkPage.check)
-        assert results(bulk) == [("vera", "Will be given"), ("bob", "Has it already"), ("xyz", "Unknown address")]
+        assert results(bulk) == [
+            ("vera", "Will be given"),
+            ("bob", "Has it already"),
+            ("xyz", "Unknown address"),
+            ("junk", "Not an address"),
+        ]
         assert "Nurse" not in await held(stage.town, "vera")
         await bulk.call(BulkPage.apply)
         assert results(bulk)[0] == ("vera", "Given")

@@ -269,9 +269,10 @@ def _places(known: Known, chosen: Chosen, named: Named, role: KnownRole) -> Sequ
 
 
 def _unknown_person(known: Known, line: PlanLine) -> PlanLine:
-    sentence = NOBODY if ADDRESS.fullmatch(line.email) else NOT_AN_ADDRESS
     nearest = known.nearest.get(line.email, "")
-    return replace(line, outcome=Outcome.UNKNOWN_PERSON, sentence=sentence, nearest=nearest)
+    if not ADDRESS.fullmatch(line.email):
+        return replace(line, outcome=Outcome.NO_ADDRESS, sentence=NOT_AN_ADDRESS, nearest=nearest)
+    return replace(line, outcome=Outcome.UNKNOWN_PERSON, sentence=NOBODY, nearest=nearest)
 
 
 def _unknown_role(known: Known, line: PlanLine) -> PlanLine:

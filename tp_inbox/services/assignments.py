@@ -73,6 +73,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     DEACTIVATED = "deactivated"
     UNKNOWN_PERSON = "unknown_person"
+    NO_ADDRESS = "no_address"
     UNKNOWN_ROLE = "unknown_role"
     UNKNOWN_PLACE = "unknown_place"
     TWICE = "twice"

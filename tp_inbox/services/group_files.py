@@ -59,6 +59,8 @@ class ImportReport:
     problems: int = 0
     unchanged: int = 0
     groups: list[PlannedGroup] = field(default_factory=list)
+    fresh: int = 0
+    """How many of these groups are new."""
     preview: Preview = NOTHING
     plan: str = ""
 
@@ -148,6 +150,7 @@ def report_of(reports: Sequence[LineReport], reading: Reading, moves: Sequence[M
         problems=problems,
         unchanged=reading.unchanged,
         groups=[_planned(move, reading.names) for move in moves],
+        fresh=sum(not move.group.id for move in moves),
         preview=preview,
         plan=fingerprint(moves),
     )

@@ -61,17 +61,13 @@ def add_to(app: rx.App) -> None:
     app.add_page(two_step.set_up, route="/sign-in/set-up", title=f"Two-step sign-in – {PRODUCT}")
     app.add_page(welcome, route="/welcome", title=f"Welcome – {PRODUCT}")
     app.add_page(not_found, route="404", title=f"Not found – {PRODUCT}")
-    app.add_page(
-        oversight, route="/oversight/[[...splat]]", title=f"Oversight – {PRODUCT}", on_load=OversightPage.open
-    )
+    app.add_page(oversight, route="/oversight/[[...splat]]", title=f"Oversight – {PRODUCT}", on_load=OversightPage.open)
     app.add_page(settings, route="/settings", title=f"Settings – {PRODUCT}", on_load=SettingsPage.open)
     app.add_page(home, route="/admin", title=f"Admin – {PRODUCT}", on_load=ShellState.go_to_admin)
     app.add_page(audit, route="/admin/audit/[[...splat]]", title=f"Audit log – {PRODUCT}", on_load=AuditPage.open)
-    app.add_page(
-        schools, route="/admin/schools/[[...splat]]", title=f"Schools – {PRODUCT}", on_load=SchoolsPage.open
-    )
+    app.add_page(schools, route="/admin/schools/[[...splat]]", title=f"Schools – {PRODUCT}", on_load=SchoolsPage.open)
     app.add_page(staff, route="/admin/staff", title=f"Staff – {PRODUCT}", on_load=StaffListPage.open)
-    app.add_page(bulk, route="/admin/staff/bulk", title=f"Roles for many – {PRODUCT}", on_load=BulkPage.open)
+    app.add_page(bulk, route="/admin/staff/bulk", title=f"Roles for many people – {PRODUCT}", on_load=BulkPage.open)
     app.add_page(roles, route="/admin/roles/[[...splat]]", title=f"Roles – {PRODUCT}", on_load=RolesPage.open)
     app.add_page(invite, route="/admin/staff/new", title=f"Invite – {PRODUCT}", on_load=InvitePage.open)
     app.add_page(person, route="/admin/staff/[[...splat]]", title=f"Staff – {PRODUCT}", on_load=PersonPage.open)

@@ -385,8 +385,11 @@ def _counts() -> rx.Component:
 
 
 def _changing() -> rx.Component:
-    groups = Report.groups.length()
-    return tag(rx.cond(groups == 1, "Changes one group", "Changes " + groups.to_string() + " groups"))
+    """How many groups are new, and how many others change."""
+    fresh, changed = Report.fresh, Report.groups.length() - Report.fresh
+    made = rx.cond(fresh == 1, "One new group", fresh.to_string() + " new groups")
+    kept = rx.cond(changed == 1, "Changes one group", "Changes " + changed.to_string() + " groups")
+    return rx.fragment(rx.cond(fresh > 0, tag(made)), rx.cond(changed > 0, tag(kept)))
 
 
 def _problems() -> rx.Var[str]:

@@ -42,7 +42,7 @@ def _head() -> rx.Component:
     return page_head(
         "Staff",
         rx.cond(List.exports, _button("download", "Export", on_click=List.export)),
-        _way("list-checks", "Give roles to many", "/admin/staff/bulk"),
+        _way("list-checks", "Roles for many people", "/admin/staff/bulk"),
         _way("user-plus", "Invite", "/admin/staff/new", "button primary"),
         about="Everybody who signs in: what they may do, where, and when they were last seen.",
     )

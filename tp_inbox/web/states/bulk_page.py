@@ -36,6 +36,7 @@ LABELS = {
     Outcome.REFUSED: "Not allowed",
     Outcome.DEACTIVATED: "Deactivated",
     Outcome.UNKNOWN_PERSON: "Unknown address",
+    Outcome.NO_ADDRESS: "Not an address",
     Outcome.UNKNOWN_ROLE: "Unknown role",
     Outcome.UNKNOWN_PLACE: "Unknown school",
 }
