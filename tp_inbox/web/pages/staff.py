@@ -209,15 +209,16 @@ def _never() -> rx.Component:
 
 def _pager() -> rx.Component:
     last = List.first + List.rows.length() - 1
+    turning = rx.el.div(
+        _button("chevron-left", "Previous", on_click=List.previous_page, disabled=List.first <= 1),
+        _button("chevron-right", "Next", on_click=List.next_page, disabled=~List.more),
+        class_name="buttons",
+    )
     return rx.cond(
         List.rows.length() > 0,
         rx.el.div(
             rx.el.span(List.first, "–", last, " of ", List.total, role="status"),
-            rx.el.div(
-                _button("chevron-left", "Previous", on_click=List.previous_page, disabled=List.first <= 1),
-                _button("chevron-right", "Next", on_click=List.next_page, disabled=~List.more),
-                class_name="buttons",
-            ),
+            rx.cond((List.first > 1) | List.more, turning),
             class_name="pager",
         ),
     )
