@@ -134,15 +134,19 @@ class TestMaking:
         assert var(diana, "chosen") == []
 
     @pytest.mark.parametrize(
-        ("name", "permissions", "why"),
-        [("", "export", rules.NO_NAME), ("NURSE", "export", rules.TAKEN), ("A", "", rules.NOTHING_ALLOWED)],
+        ("name", "permissions", "beside_the_name", "beside_the_button"),
+        [
+            ("", "export", rules.NO_NAME, ""),
+            ("NURSE", "export", rules.TAKEN, ""),
+            ("A", "", "", rules.NOTHING_ALLOWED),
+        ],
     )
-    async def test_what_cannot_be_made_is_said_beside_the_button(
-        self, stage: Stage, name: str, permissions: str, why: str
+    async def test_what_cannot_be_made_is_said_beside_what_it_is_about(
+        self, stage: Stage, name: str, permissions: str, beside_the_name: str, beside_the_button: str
     ) -> None:
         diana = await stage.tab("diana", "/admin/roles/new")
         await diana.call(RolesPage.review, {"name": name, "permissions": permissions})
-        assert var(diana, "problem") == why
+        assert (var(diana, "name_problem"), var(diana, "problem")) == (beside_the_name, beside_the_button)
         assert len(await rows(stage.town, Role)) == len(BASE_ROLES) + 2
 
 

@@ -22,15 +22,19 @@ NO_SUCH_PERMISSION = "One of the chosen permissions does not exist any more. Ple
 OTHER_LEVEL = "{permissions} cannot be part of a {level} role."
 
 
+class UnusableName(Invalid):
+    """A role cannot be called this."""
+
+
 def clean_name(typed: str) -> str:
-    """Without spaces around it and with single ones in it. Raises Invalid for a name that nobody could read."""
+    """Without spaces around it and with single ones in it. Raises UnusableName for a name that nobody could read."""
     name = " ".join(typed.split())
     if not name:
-        raise Invalid(NO_NAME)
+        raise UnusableName(NO_NAME)
     if len(name) > LONGEST_NAME:
-        raise Invalid(TOO_LONG)
+        raise UnusableName(TOO_LONG)
     if not name.isprintable():
-        raise Invalid(ODD_NAME)
+        raise UnusableName(ODD_NAME)
     return name
 
 

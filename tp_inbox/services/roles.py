@@ -350,7 +350,7 @@ async def _checked(
 async def _require_free(session: AsyncSession, name: str, role_id: int) -> None:
     same = select(col(Role.id)).where(func.lower(col(Role.name)) == func.lower(name), col(Role.id) != role_id)
     if await session.scalar(same):
-        raise Invalid(rules.TAKEN)
+        raise rules.UnusableName(rules.TAKEN)
 
 
 async def _flush(session: AsyncSession) -> None:
@@ -359,7 +359,7 @@ async def _flush(session: AsyncSession) -> None:
         await session.flush()
     except IntegrityError as error:
         if UNIQUE_NAME in str(error.orig):
-            raise Invalid(rules.TAKEN) from None
+            raise rules.UnusableName(rules.TAKEN) from None
         raise
 
 

@@ -26,6 +26,7 @@ from tp_inbox.web.components.pages import (
 from tp_inbox.web.components.role_preview import role_preview
 from tp_inbox.web.components.scripted import Dialog, Moment, PermissionTree
 from tp_inbox.web.states.assigning import AssigningState
+from tp_inbox.web.states.role_editor import NAME
 from tp_inbox.web.states.roles_page import RolesPage
 
 FEW = 8
@@ -112,13 +113,16 @@ def _name() -> rx.Component:
     return field(
         "Name",
         rx.el.input(
+            id=NAME,
             name="name",
+            aria_invalid=RolesPage.name_problem != "",
             default_value=RolesPage.name,
             max_length=LONGEST_NAME,
             auto_complete="off",
             read_only=RolesPage.role.locked != "",
             key=f"{RolesPage.role.id}-{RolesPage.name}",
         ),
+        problem=RolesPage.name_problem,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import reflex as rx
 
 from tp_inbox.domain import roles as rules
-from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound
+from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound, Refusal
 from tp_inbox.domain.permissions import Level, Permission
 from tp_inbox.services.registry import services
 from tp_inbox.services.role_effects import Effect, labels
@@ -22,6 +22,9 @@ REFUSALS = (Invalid, NotAllowed, NotFound)
 MADE = "The role is created. Nobody holds it yet."
 SAVED = "Saved. It holds from now on, in open windows too."
 DELETED = "“{name}” is deleted."
+NAME = "role-name"
+"""The id of the field."""
+TO_TOP = "document.getElementById('content').scrollTo(0, 0)"
 SECOND_STEP_ON = "Holders of this role sign in with a second step from now on."
 SECOND_STEP_OFF = "This role asks for no second step any more."
 
@@ -77,7 +80,9 @@ class RoleEditor(RolePreview, mixin=True):
     """Labels of what the source allows and a role of this level cannot."""
     version: int = 0
     """Of what the tree and the name begin with."""
+    name_problem: str = ""
     problem: str = ""
+    """Of anything but the name."""
     reviewing: bool = False
     effect: Effect = Effect()
     outdated: str = ""
@@ -110,11 +115,11 @@ class RoleEditor(RolePreview, mixin=True):
     async def review(self, form: dict) -> Any:
         """Makes a new role; of one that is there it shows first what would change for whom."""
         wanted = Wanted(storable(form.get("name", "")), _words(form.get("permissions", "")), self.level)
-        self.problem = ""
+        self.name_problem = self.problem = ""
         try:
             return await self._make(wanted) if not self.role.id else await self._review(wanted)
         except REFUSALS as refusal:
-            self.problem = refusal.sentence
+            return self._say(refusal)
 
     @rx.event
     async def save(self) -> Any:
@@ -125,7 +130,7 @@ class RoleEditor(RolePreview, mixin=True):
             return await self._save(self._wanted)
         except REFUSALS as refusal:
             self._close_review()
-            self.problem = refusal.sentence
+            return self._say(refusal)
 
     @rx.event
     def close_review(self) -> None:
@@ -153,9 +158,18 @@ class RoleEditor(RolePreview, mixin=True):
         self.role = await services().roles.show(actor(), self.role.id)
         return rx.toast.success(SECOND_STEP_ON if self.role.two_step else SECOND_STEP_OFF)
 
+    def _say(self, refusal: Refusal) -> Any:
+        """Beside what it is about."""
+        if isinstance(refusal, rules.UnusableName):
+            self.name_problem = refusal.sentence
+            return rx.set_focus(NAME)
+        self.problem = refusal.sentence
+        return None
+
     async def _make(self, wanted: Wanted) -> Any:
         role_id = await services().roles.create(actor(), wanted)
-        return [rx.toast.success(MADE), rx.redirect(f"/admin/roles/{role_id}", replace=True)]
+        opened = rx.redirect(f"/admin/roles/{role_id}", replace=True)
+        return [rx.toast.success(MADE), opened, rx.call_script(TO_TOP)]
 
     async def _review(self, wanted: Wanted) -> None:
         self.effect = await services().roles.review(actor(), self.role.id, wanted)
@@ -177,7 +191,8 @@ class RoleEditor(RolePreview, mixin=True):
         self.groups = await services().roles.offered(actor(), role.level)
         again, self.role = again and role_id == self.role.id, role
         if not again:
-            self.name, self.source_id, self.problem, self.second_step = role.name, 0, "", ""
+            self.name, self.source_id, self.second_step = role.name, 0, ""
+            self.name_problem = self.problem = ""
             self._ticked = rules.read_permissions(role.permissions)
             self._close_review()
             await self._put(Level(role.level))
@@ -186,7 +201,7 @@ class RoleEditor(RolePreview, mixin=True):
         self.sources = await services().roles.all(actor())
         if again and not self.role.id and self.level:
             return
-        self.role, self.problem = RoleView(), ""
+        self.role, self.name_problem, self.problem = RoleView(), "", ""
         self._close_review()
         source = await self._copy(source_id)
         self.name = rules.name_of_copy(source.name) if source.id else ""
@@ -213,7 +228,8 @@ class RoleEditor(RolePreview, mixin=True):
         self.reviewing, self.effect, self.outdated, self._wanted = False, Effect(), "", None
 
     def _empty_role(self) -> None:
-        self.role, self.level, self.name, self.problem, self.second_step = RoleView(), "", "", "", ""
+        self.role, self.level, self.name, self.second_step = RoleView(), "", "", ""
+        self.name_problem = self.problem = ""
         self.sources, self.source_id, self.groups, self.chosen, self.fallen = [], 0, [], [], []
         self._ticked = frozenset()
         self._close_review()
