@@ -33,8 +33,9 @@ from tp_inbox.domain.delivery import DeliveryState as S, FailureReason as R
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound, Refusal, SignedOut
 from tp_inbox.domain.permissions import Permission
 from tp_inbox.services.consent import lock_phones
+from tp_inbox.services.handing_over import OPEN_FOR, REASON
 from tp_inbox.services.inboxes import AUTOMATIC, MESSAGES_A_PAGE, OWN, THEIRS
-from tp_inbox.services.leaving import MOST_CHARACTERS, OPEN_FOR, QUARANTINE, Left, Plan
+from tp_inbox.services.leaving import MOST_CHARACTERS, QUARANTINE, Left, Plan
 from tp_inbox.services.views import MessageRow, ThreadRow
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.feed import Change, ChangeKind
@@ -46,6 +47,7 @@ from tp_inbox.storage.tables import (
     HandOver,
     Message,
     Number,
+    OversightReading,
     Role,
     Staff,
     Student,
@@ -460,6 +462,7 @@ class TestWhatFamiliesWriteAfterwards:
         assert [m.text for m in await read(town, "alice", own)][-1] == "She has a fever."
 
     async def test_a_family_that_had_no_open_conversation_comes_to_the_successor_too(self, town: Town) -> None:
+        await give_number(town, "bob", BOBS_NUMBER)
         await leave(town, successor="alice")
         async with listening(town) as heard:
             text = await receive(town, "She has a fever.", to=BOBS_NUMBER)
@@ -482,6 +485,7 @@ class TestWhatFamiliesWriteAfterwards:
         assert [m.text for m in found] == ["Please bring the inhaler.", "She has a fever."]
 
     async def test_a_family_that_the_successor_may_not_text_reaches_nobody_as_before(self, town: Town) -> None:
+        await give_number(town, "bob", BOBS_NUMBER)
         await leave(town, successor="alice")
         await receive(town, "Hello?", sender=STRANGER, to=BOBS_NUMBER)
         assert await listed(town, "alice") == []

@@ -336,7 +336,8 @@ def refusal_to_manage_account(actor: Actor, person: Actor) -> NotAllowed | None:
 
     Whoever can reset an account can become it, so nobody does it to a person with more permissions than they
     have, nor to one with assignments where they manage nobody. What exists only at schools no district manager
-    holds: to one who reads messages there, it takes the right to view all messages. ``person``: as ``actor_from`` sums it up.
+    holds: to one who reads messages there, it takes the right to view all messages. ``person``: as ``actor_from``
+    sums it up.
     """
     if person.staff_id == actor.staff_id:
         return NotAllowed(OWN_ACCOUNT)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from tp_inbox.domain import access, composing, segments
-from tp_inbox.domain.access import Actor, InboxKind, InboxRef
+from tp_inbox.domain.access import Actor
 from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.delivery import DeliveryState
 from tp_inbox.domain.errors import Invalid, NotFound
@@ -26,13 +26,11 @@ from tp_inbox.services.numbers import personal_inbox
 from tp_inbox.services.safeguards import require_a_district_admin_stays, require_a_role_stays
 from tp_inbox.services.sessions import end_sessions_of
 from tp_inbox.services.staff_directory import require_managed, require_seen
-from tp_inbox.services.threads import thread_between
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
 from tp_inbox.storage.queries.families import people_at, schools_of
 from tp_inbox.storage.queries.places import HELD, schools_of_staff, schools_worked_at
-from tp_inbox.storage.queries.scope import inbox_ref
 from tp_inbox.storage.queries.words import asked, named
 from tp_inbox.storage.tables import (
     AccountLink,

@@ -5,25 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from tp_inbox.domain import access, composing, segments
 from tp_inbox.domain.consent import Reading, Verdict
 from tp_inbox.domain.delivery import DeliveryState
-from tp_inbox.services import consent
+from tp_inbox.domain.errors import Unavailable
+from tp_inbox.services import consent, handing_over
 from tp_inbox.services.actors import actors_of
+from tp_inbox.services.handing_over import OPEN_FOR, Handed, why_it_stays
+from tp_inbox.services.numbers import personal_inbox
 from tp_inbox.services.sending import too_young
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.feed import Change, ChangeKind, announce
-from tp_inbox.storage.queries.continued import later_parts
+from tp_inbox.storage.queries.continued import earlier_parts, later_parts
 from tp_inbox.storage.queries.families import schools_of
 from tp_inbox.storage.queries.places import schools_worked_at
 from tp_inbox.storage.queries.scope import inbox_ref
-from tp_inbox.storage.tables import FamilyPhone, HandOver, Inbox, Message, Number, School, Thread
+from tp_inbox.storage.tables import FamilyPhone, HandOver, Inbox, Message, Number, School, Staff, Thread
 from tp_inbox.storage.tables.messages import Direction
 
+CHANGING = "The successor’s account is being changed. Please try again in a moment."
 ONE_REPLY_IN = timedelta(days=1)
 TOO_LATE = timedelta(hours=1)
 """A text that was found so long after it came is answered by nobody at that hour."""
@@ -31,9 +35,12 @@ TOO_LATE = timedelta(hours=1)
 
 async def thread_that_goes_on(session: AsyncSession, thread: Thread) -> Thread:
     """Where a family's text to somebody who has left is read: the furthest thread whose owner reads it; without
-    one, the thread itself.
+    one, the thread itself. A conversation that nobody decided about, because it was not open when they left, is
+    handed over now. Under the family phone's lock. Raises Unavailable while the successor's account is changing.
     """
     later = [await session.get_one(Thread, i) for i in await later_parts(session, thread.id)]
+    if (new := await _handed_over_now(session, later[-1])) is not None:
+        return new
     for each in reversed(later[1:]):
         if await _is_read(session, each):
             return each
@@ -58,6 +65,39 @@ async def reply_to(
 
 
 STANDING = select(HandOver).where(col(HandOver.ended_at).is_(None))
+
+
+async def _handed_over_now(session: AsyncSession, thread: Thread) -> Thread | None:
+    """The successor's thread; None where nothing is handed over, or no more."""
+    owner_id = (await session.get_one(Inbox, thread.inbox_id)).staff_id or 0
+    standing = STANDING.where(col(HandOver.staff_id) == owner_id)
+    hand_over = await session.scalar(standing.with_for_update(read=True, skip_locked=True))
+    if hand_over is None or hand_over.successor_id is None or await _was_open(session, thread, hand_over):
+        return None
+    await _hold_successor(session, hand_over.successor_id)
+    known = await actors_of(session, [owner_id, hand_over.successor_id])
+    person, successor = known[owner_id], known[hand_over.successor_id]
+    schools = await schools_of(session, thread.phone_id)
+    if not access.may_succeed(person, successor) or why_it_stays(successor, schools):
+        return None
+    inbox = await personal_inbox(session, successor.staff_id)
+    new = await handing_over.go_on(session, person, thread, successor, inbox.id)
+    await handing_over.record(session, None, person, successor, Handed({thread.id: new}))
+    return await session.get_one(Thread, new)
+
+
+async def _was_open(session: AsyncSession, thread: Thread, hand_over: HandOver) -> bool:
+    """Whether it was among those that were handed over or stayed, as somebody decided."""
+    parts = [thread.id, *await earlier_parts(session, thread.id)]
+    then = (col(Message.created_at) > hand_over.at - OPEN_FOR, col(Message.created_at) <= hand_over.at)
+    return bool(await session.scalar(select(exists().where(col(Message.thread_id).in_(parts), *then))))
+
+
+async def _hold_successor(session: AsyncSession, staff_id: int) -> None:
+    """Nobody deactivates them meanwhile. Accounts are locked before phones everywhere else, so this does not wait."""
+    held = select(col(Staff.id)).where(col(Staff.id) == staff_id).with_for_update(read=True, skip_locked=True)
+    if await session.scalar(held) is None:
+        raise Unavailable(CHANGING)
 
 
 async def _is_read(session: AsyncSession, thread: Thread) -> bool:
