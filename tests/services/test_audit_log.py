@@ -257,6 +257,10 @@ class TestSentences:
                 Told(K.SIGN_IN_FAILED, {"subject": "Bob"}, facts={"too_many": True}),
                 "tried so often to sign in as Bob that more tries had to wait",
             ),
+            (
+                Told(K.SIGN_IN_FAILED, {"subject": "Bob"}, facts={"present_password": True}),
+                "gave a wrong present password when changing it",
+            ),
             (Told(K.SIGNED_OUT, facts={"everywhere": True}), "signed out everywhere"),
             (Told(K.SESSION_ENDED, {"subject": "Bob"}, facts={"sessions": 2}), "signed Bob out of 2 sessions"),
             (Told(K.TWO_STEP_OFF, {"subject": "Bob"}), "reset the two-step sign-in of Bob"),

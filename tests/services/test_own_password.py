@@ -60,6 +60,15 @@ async def test_what_is_not_right_changes_nothing(town: Town, given: dict[str, st
     await sign_in(town)
 
 
+async def test_a_wrong_present_one_is_in_the_log(town: Town) -> None:
+    _, who = await sign_in(town)
+    with pytest.raises(Invalid, match=own_password.WRONG):
+        await changes(town, who, present="wrong")
+    failed = await the(town, AuditEntry, col(AuditEntry.kind) == AuditKind.SIGN_IN_FAILED)
+    assert (failed.actor_id, failed.subject_id) == (town.staff["alice"], town.staff["alice"])
+    assert failed.facts == {"present_password": True}
+
+
 async def test_guesses_at_the_present_one_are_slowed_as_sign_ins_are(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -95,6 +95,8 @@ def _signed_out(told: Told) -> str:
 
 
 def _failed(told: Told) -> str:
+    if told.facts.get("present_password"):
+        return "gave a wrong present password when changing it"
     whose = "as {subject}" if told.words.get("subject") else "with an address that nobody here has"
     if told.facts.get("too_many"):
         return f"tried so often to sign in {whose} that more tries had to wait"

@@ -52,5 +52,12 @@ class OwnPassword:
         account = sessions.account_of(person.email)
         await sessions.note_attempt(self._db, account, who.address)
         if not await passwords.verify(present, person.password_hash):
+            await self._record_failure(who)
             raise Invalid(WRONG)
         return account, person.password_hash
+
+    async def _record_failure(self, who: SignedIn) -> None:
+        """By somebody who is signed in: whoever sits at an open browser may be another person."""
+        async with self._db.transaction() as session:
+            facts = {"present_password": True}
+            await audit.record(session, AuditKind.SIGN_IN_FAILED, who.actor, subject=who.actor.staff_id, facts=facts)
