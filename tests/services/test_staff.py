@@ -6,13 +6,14 @@ import pytest
 from sqlmodel import col
 
 from tests.cast import PASSWORD, Town
-from tests.services.steps import LINCOLN, ROOSEVELT, listening, rows
+from tests.services.steps import LINCOLN, ROOSEVELT, change, listening, rows, the
 from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.errors import Invalid, SignedOut
 from tp_inbox.domain.permissions import Permission
 from tp_inbox.services.audit import ON_THE_SERVER
 from tp_inbox.storage.feed import ChangeKind
-from tp_inbox.storage.tables import Assignment, AuditEntry, Inbox, Staff
+from tp_inbox.storage.tables import Assignment, AuditEntry, Inbox, Role, Session, Staff
+from tp_inbox.storage.tables.staff import SessionStage
 
 
 async def sign_in(town: Town, email: str, password: str) -> str:
@@ -99,6 +100,12 @@ class TestByWhoeverRunsTheServer:
         await staff.disable(town.email("alice"))
         await staff.enable(town.email("alice"))
         await sign_in(town, town.email("alice"), PASSWORD)
+
+    async def test_a_role_that_demands_a_second_step_is_obeyed_at_once(self, town: Town) -> None:
+        await sign_in(town, town.email("bob"), PASSWORD)
+        await change(town, Role, col(Role.name) == "School Viewer", two_step_required=True)
+        await town.wired.services.staff.give(town.email("bob"), "School Viewer", LINCOLN)
+        assert (await the(town, Session)).stage is not SessionStage.COMPLETE
 
     async def test_all_of_it_is_written_down_as_done_on_the_server(self, town: Town) -> None:
         staff = town.wired.services.staff

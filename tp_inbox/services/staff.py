@@ -17,6 +17,7 @@ from tp_inbox.services import actors, audit, passwords
 from tp_inbox.services.account_links import AccountLinks, FreshLink, Newcomer, add_person, cleaned, give_role
 from tp_inbox.services.holdings import KnownRole, known_roles
 from tp_inbox.services.leaving import Leaving, Plan
+from tp_inbox.services.second_step import enforce
 from tp_inbox.services.sessions import end_sessions_of
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.tables import Assignment, School, Staff
@@ -53,6 +54,7 @@ class StaffAccounts:
         async with self._db.transaction() as session:
             person = await _find(session, email)
             await assign(session, person.id, role, school)
+            await enforce(session, {person.id})
 
     async def link(self, email: str) -> FreshLink:
         """A single-use link with which this person sets a password."""
