@@ -1,11 +1,17 @@
 import { useEffect, useId, useRef, useState } from "react";
 
 // Permissions in groups. A group's box is ticked, empty or in between; what another permission brings along is ticked
-// with it, and held. The list of what is ticked goes with the form under `name`, and to onTick at every change.
+// with it, and held. The list of what is ticked goes with the form under `name`, which hears of every change, and to
+// onTick.
 export function PermissionTree({ groups, chosen, name, locked, onTick }) {
   const [ticked, setTicked] = useState(() => new Set(chosen));
+  const held = useRef(null);
   const all = groups.flatMap((group) => group.permissions);
   const bringers = (word) => all.filter((p) => ticked.has(p.word) && p.brings.includes(word));
+
+  useEffect(() => {
+    held.current.dispatchEvent(new Event("input", { bubbles: true }));
+  }, [ticked]);
 
   const put = (words) => {
     setTicked(words);
@@ -19,7 +25,7 @@ export function PermissionTree({ groups, chosen, name, locked, onTick }) {
 
   return (
     <div className="tree">
-      <input type="hidden" name={name} value={[...ticked].join(",")} />
+      <input ref={held} type="hidden" name={name} value={[...ticked].join(",")} />
       {groups.map((group) => (
         <Group key={group.name} group={group} ticked={ticked} bringers={bringers} locked={locked} tick={tick} />
       ))}

@@ -302,6 +302,12 @@ class TestChanging:
         assert (entry.names["role"], entry.names["role_before"]) == ("School nurse", "Nurse")
         assert entry.schools == [town.schools[LINCOLN]]
 
+    async def test_a_new_name_is_said_before_and_an_old_one_is_not(self, roles: Roles, diana: Actor) -> None:
+        new = await roles.create(diana, NURSE)
+        renamed = replace(NURSE, name=" Head  nurse")
+        assert (await roles.review(diana, new, renamed)).called == "Head nurse"
+        assert (await roles.review(diana, new, NURSE)).called == ""
+
     async def test_a_new_name_alone_moves_no_screen(self, town: Town, roles: Roles, diana: Actor) -> None:
         nurse = await role(town, "Nurse")
         async with listening(town) as heard:

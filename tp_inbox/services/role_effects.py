@@ -46,10 +46,12 @@ class PersonEffect:
 class Effect:
     """What would change for whom. ``gains`` and ``loses`` are labels of the role's own permissions.
 
+    ``called``: the name that the role shall have, when it is a new one.
     ``seen`` stands for the role and its holders as they were when this was reckoned.
     """
 
     headline: str = ""
+    called: str = ""
     about: list[str] = field(default_factory=list)
     gains: list[str] = field(default_factory=list)
     loses: list[str] = field(default_factory=list)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import BigInteger, ColumnElement, delete, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
@@ -178,8 +178,9 @@ class Roles:
         _require(actor)
         async with self._db.reading() as session:
             role = await _find(session, role_id)
-            _, allowed = await _checked(session, actor, role, wanted)
-            return await effect_of(session, await holders_of(session, role), ordered(allowed))
+            name, allowed = await _checked(session, actor, role, wanted)
+            effect = await effect_of(session, await holders_of(session, role), ordered(allowed))
+            return replace(effect, called=name if name != role.name else "")
 
     async def change(self, actor: Actor, role_id: int, wanted: Wanted, seen: str) -> None:
         """Applies what was reviewed, and raises Outdated when that is not what would happen now.

@@ -24,7 +24,7 @@ from tp_inbox.web.components.pages import (
     tag,
 )
 from tp_inbox.web.components.role_preview import role_preview
-from tp_inbox.web.components.scripted import Dialog, Moment, PermissionTree
+from tp_inbox.web.components.scripted import Dialog, Moment, PermissionTree, SaveButton
 from tp_inbox.web.states.assigning import AssigningState
 from tp_inbox.web.states.role_editor import NAME
 from tp_inbox.web.states.roles_page import RolesPage
@@ -101,11 +101,17 @@ def _form(submit: str) -> rx.Component:
             refused(RolesPage.problem),
             rx.cond(
                 role.locked == "",
-                rx.el.div(rx.el.button(submit, type="submit", class_name="button primary"), class_name="buttons"),
+                rx.el.div(_save_button(submit), class_name="buttons"),
             ),
             class_name="card stack role-form",
         ),
         on_submit=RolesPage.review,
+    )
+
+
+def _save_button(submit: str) -> rx.Component:
+    return SaveButton.create(
+        label=submit, name=RolesPage.name, permissions=RolesPage.begun_with, idle=RolesPage.role.id == 0
     )
 
 
@@ -323,6 +329,10 @@ def _hidden(words: Any) -> rx.Component:
 def _review() -> rx.Component:
     return Dialog.create(
         refused(RolesPage.outdated),
+        rx.cond(
+            RolesPage.effect.called != "",
+            rx.el.p("Will be called ", rx.el.strong("“", RolesPage.effect.called, "”"), "."),
+        ),
         _effect(RolesPage.effect),
         dialog_buttons(
             rx.el.button("Back", type="button", class_name="button", on_click=RolesPage.close_review),

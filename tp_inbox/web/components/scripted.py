@@ -219,6 +219,21 @@ class Welcome(rx.Component):
     longest: rx.Var[int]
 
 
+class SaveButton(rx.Component):
+    """Submits the form of a role, and asks whoever leaves while it differs from ``name`` and ``permissions``.
+
+    ``idle``: it can be pressed while nothing differs, too.
+    """
+
+    library = "$/public/components/save_button.jsx"
+    tag = "SaveButton"
+
+    label: rx.Var[str]
+    name: rx.Var[str]
+    permissions: rx.Var[list[str]]
+    idle: rx.Var[bool]
+
+
 class PermissionTree(rx.Component):
     """Permissions in groups, each with a box of its own. Give it another ``key`` to begin again with ``chosen``.
 

@@ -76,6 +76,8 @@ class RoleEditor(RolePreview, mixin=True):
     groups: list[PermissionGroup] = []
     chosen: list[str] = []
     """What the tree begins with; from then on the browser holds what is ticked."""
+    begun_with: list[str] = []
+    """Permissions of the role that is shown, or copied."""
     fallen: list[str] = []
     """Labels of what the source allows and a role of this level cannot."""
     version: int = 0
@@ -193,7 +195,7 @@ class RoleEditor(RolePreview, mixin=True):
         if not again:
             self.name, self.source_id, self.second_step = role.name, 0, ""
             self.name_problem = self.problem = ""
-            self._ticked = rules.read_permissions(role.permissions)
+            self._ticked, self.begun_with = rules.read_permissions(role.permissions), role.permissions
             self._close_review()
             await self._put(Level(role.level))
 
@@ -209,7 +211,8 @@ class RoleEditor(RolePreview, mixin=True):
 
     async def _copy(self, role_id: int) -> RoleView:
         source = await services().roles.show(actor(), role_id) if role_id else RoleView()
-        self.source_id, self._ticked = source.id, rules.read_permissions(source.permissions)
+        self.source_id, self.begun_with = source.id, source.permissions
+        self._ticked = rules.read_permissions(source.permissions)
         return source
 
     async def _put(self, level: Level) -> None:
@@ -231,7 +234,7 @@ class RoleEditor(RolePreview, mixin=True):
         self.role, self.level, self.name, self.second_step = RoleView(), "", "", ""
         self.name_problem = self.problem = ""
         self.sources, self.source_id, self.groups, self.chosen, self.fallen = [], 0, [], [], []
-        self._ticked = frozenset()
+        self._ticked, self.begun_with = frozenset(), []
         self._close_review()
         self._empty_preview()
 
