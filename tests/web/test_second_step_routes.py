@@ -143,6 +143,7 @@ async def test_the_pages_of_signing_in_lead_to_where_one_is(visitor: httpx.Async
     assert await leads("/sign-in/code") == "/sign-in/set-up?next=%2F"
     assert await leads("/sign-in/set-up") == "here"
     assert await leads("/sign-in?problem=expired") == "here"
+    assert await leads("/sign-in?problem=ended&next=/settings") == "/sign-in/set-up?next=%2Fsettings"
     await sets_up(town, visitor)
     assert await leads("/sign-in/set-up?next=//evil.example") == "/"
     assert await leads("/sign-in?problem=expired") == "/"

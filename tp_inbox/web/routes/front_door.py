@@ -17,6 +17,8 @@ from tp_inbox.web.routes.sign_in import PAGE, STEPS, onwards
 
 SIGN_IN = {PAGE, *STEPS.values()}
 WELCOME = "/welcome"
+ENDED = "ended"
+"""A session that ended elsewhere; one that only waits for its next step goes on there."""
 CLOSED = {"/ping", "/_health", "/_upload", "/_all_routes", "/auth-codespace"}
 """Routes that Reflex brings along and nothing here uses."""
 
@@ -47,7 +49,8 @@ async def _leads_on(request: HTTPConnection, path: str) -> str:
         return ""
     if stage is None:
         return "" if path == PAGE else f"{PAGE}?{urlencode({'next': asked})}"
-    told_why = path == PAGE and "problem" in request.query_params and stage is not SessionStage.COMPLETE
+    said = request.query_params.get("problem", ENDED)
+    told_why = path == PAGE and said != ENDED and stage is not SessionStage.COMPLETE
     return "" if told_why or path == STEPS.get(stage) else onwards(stage, asked)
 
 
