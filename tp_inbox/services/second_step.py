@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pyotp import random_base32
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -371,7 +371,7 @@ async def enforce(session: AsyncSession, staff_ids: Collection[int] | None = Non
 
 async def _release(session: AsyncSession, staff_ids: Collection[int] | None) -> None:
     """Nobody stays before the page that sets up what nothing demands of them any more."""
-    whom = [col(Session.staff_id).not_in(sessions.DEMANDED)]
+    whom: list[ColumnElement[bool]] = [col(Session.staff_id).not_in(sessions.DEMANDED)]
     if staff_ids is not None:
         whom.append(among(col(Session.staff_id), staff_ids))
     await sessions.end_waiting_for_set_up(session, *whom)
