@@ -29,6 +29,13 @@ class Wire:
     def text(self) -> str:
         return json.dumps(self.updates)
 
+    async def rests(self) -> None:
+        """Waits until nothing has come for half a second: the page has loaded."""
+        said = -1
+        while said != len(self.updates):
+            said = len(self.updates)
+            await asyncio.sleep(0.5)
+
     async def shows(self, words: str) -> bool:
         """Waits some seconds for words in what came."""
         deadline = time.monotonic() + 10

@@ -22,7 +22,7 @@ from tp_inbox.wiring import Wired
 
 pytestmark = pytest.mark.slow
 
-DISTRICTS = 4
+DISTRICTS = 3
 REASON = "A question of the office."
 TRIES_TO_GIVE = 12
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests.fakes import FakeGateway
-from tests.product import Product, running_product
+from tests.product import PASSWORD, Product, running_product
 from tests.rights.world import Person, Talk, World, build_world
 from tests.wires import Wire, wire
 from tp_inbox.demo.homes import Owner, temporary_folder
@@ -26,6 +27,7 @@ from tp_inbox.services.ports import InboundText
 from tp_inbox.settings import Settings
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.tables import Session
+from tp_inbox.web.cookies import SESSION_COOKIE
 from tp_inbox.wiring import Wired, wire as wire_up
 
 pytestmark = pytest.mark.slow
@@ -119,6 +121,20 @@ async def test_a_live_text_goes_to_those_who_may_read_it_and_to_nobody_else(runn
                     wrong.append((person.name, talk))
     assert wrong == []
     assert cases >= AT_LEAST
+
+
+async def test_a_file_is_handed_out_to_those_who_may_take_it_and_holds_only_what_they_may(running: Running) -> None:
+    url = running.product.url
+    async with httpx.AsyncClient(base_url=url, headers={"origin": url}) as browser:
+        await browser.post("/auth/sign-in", data={"email": "district@maplevalley.example", "password": PASSWORD})
+        for person in running.people:
+            browser.cookies.clear()
+            actor = running.world.actor(person)
+            browser.cookies.set(SESSION_COOKIE, await running.cookie(person))
+            answer = await browser.get("/exports/audit.csv")
+            assert answer.status_code == (200 if access.exports_log(actor) else 403), person.name
+            everything = access.exports_log(actor) and access.schools_of_exported_log(actor) is None
+            assert ("Priya Raman signed in" in answer.text) == everything, person.name
 
 
 async def _tabs(running: Running, person: Person) -> list[AbstractAsyncContextManager[Wire]]:

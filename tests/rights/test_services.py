@@ -18,7 +18,7 @@ from tp_inbox.wiring import Wired
 
 pytestmark = pytest.mark.slow
 
-DISTRICTS = 8
+DISTRICTS = 4
 AT_LEAST = 10_000
 """Cases over all districts; a part of them is missing when a way of reading has lost its test."""
 
