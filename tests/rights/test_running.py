@@ -134,7 +134,7 @@ async def test_a_file_is_handed_out_to_those_who_may_take_it_and_holds_only_what
             answer = await browser.get("/exports/audit.csv")
             assert answer.status_code == (200 if access.exports_log(actor) else 403), person.name
             everything = access.exports_log(actor) and access.schools_of_exported_log(actor) is None
-            assert ("Priya Raman signed in" in answer.text) == everything, person.name
+            assert ("Priya Raman,signed in" in answer.text) == everything, person.name
 
 
 async def _tabs(running: Running, person: Person) -> list[AbstractAsyncContextManager[Wire]]:
