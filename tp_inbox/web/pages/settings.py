@@ -24,10 +24,10 @@ def settings() -> rx.Component:
                 rx.fragment(
                     rx.cond(ShellState.tabs.personal, _signature()),
                     who_has_read(),
-                    own_second_step(),
                     own_password(),
                     sessions_panel(),
                     _signing_out(),
+                    own_second_step(),  # asks the server by itself, and grows when it knows: nothing stands below
                 ),
                 skeleton(3, "card"),
             ),
