@@ -7,7 +7,7 @@ from typing import Any
 
 import reflex as rx
 
-from tp_inbox.web.components.basics import empty, icon, link, skeleton
+from tp_inbox.web.components.basics import avatar, empty, icon, link, skeleton
 from tp_inbox.web.components.shell import shell
 from tp_inbox.web.states.shell import ShellState
 
@@ -152,6 +152,14 @@ def facts(*pairs: tuple[str, Any]) -> rx.Component:
     """Names and values of one thing."""
     lines = [rx.el.div(rx.el.dt(name), rx.el.dd(value)) for name, value in pairs]
     return rx.el.dl(*lines, class_name="facts")
+
+
+def person_line(person: Any, about: Any, *more: rx.Component, key: Any) -> rx.Component:
+    """A colleague in a list, with a link where ``person.address`` has one, and at the end whatever is to be said."""
+    name = rx.cond(person.address != "", link(person.name, to=person.address, class_name="text-link"), person.name)
+    words = rx.el.span(name, rx.el.span(about, class_name="quiet-text"), class_name="two-lines")
+    face = avatar(person.initials, person.hue)
+    return rx.el.li(rx.el.span(face, words, class_name="person-cell"), *more, key=key)
 
 
 def dialog_buttons(*buttons: rx.Component) -> rx.Component:

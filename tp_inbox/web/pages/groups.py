@@ -14,6 +14,7 @@ from tp_inbox.web.components.pages import (
     field,
     page_head,
     panel,
+    person_line,
     refused,
     row,
     search_box,
@@ -174,21 +175,8 @@ def _holders() -> rx.Component:
 
 
 def _holder(person: rx.Var[HolderView]) -> rx.Component:
-    return rx.el.li(
-        rx.el.span(
-            avatar(person.initials, person.hue),
-            rx.el.span(
-                rx.cond(
-                    person.address != "", link(person.name, to=person.address, class_name="text-link"), person.name
-                ),
-                rx.el.span(person.role, class_name="quiet-text"),
-                class_name="two-lines",
-            ),
-            class_name="person-cell",
-        ),
-        rx.cond(person.active, rx.fragment(), tag("Has left", "quiet")),
-        key=person.key,
-    )
+    more = rx.cond(person.active, rx.fragment(), tag("Has left", "quiet"))
+    return person_line(person, person.role, more, key=person.key)
 
 
 def _deleting() -> rx.Component:

@@ -8,7 +8,7 @@ import reflex as rx
 
 from tp_inbox.domain.schools import US_ZONES, other_zones, zone_label
 from tp_inbox.services.schools import GroupRef, NumberView, ReaderView, SchoolLine
-from tp_inbox.web.components.basics import avatar, empty, icon, link
+from tp_inbox.web.components.basics import empty, icon, link
 from tp_inbox.web.components.pages import (
     admin_page,
     cell,
@@ -16,6 +16,7 @@ from tp_inbox.web.components.pages import (
     field,
     page_head,
     panel,
+    person_line,
     refused,
     row,
     search_box,
@@ -284,18 +285,5 @@ def _readers() -> rx.Component:
 
 
 def _reader(person: rx.Var[ReaderView]) -> rx.Component:
-    return rx.el.li(
-        rx.el.span(
-            avatar(person.initials, person.hue),
-            rx.el.span(
-                rx.cond(
-                    person.address != "", link(person.name, to=person.address, class_name="text-link"), person.name
-                ),
-                rx.el.span(person.title, class_name="quiet-text"),
-                class_name="two-lines",
-            ),
-            class_name="person-cell",
-        ),
-        rx.cond(person.writes, tag("Reads and writes"), tag("Reads", "quiet")),
-        key=person.id,
-    )
+    more = rx.cond(person.writes, tag("Reads and writes"), tag("Reads", "quiet"))
+    return person_line(person, person.title, more, key=person.id)
