@@ -21,6 +21,7 @@ from tests.fakes import FakeGateway
 from tp_inbox.domain.access import Actor, InboxKind
 from tp_inbox.domain.permissions import Level, Permission
 from tp_inbox.services.actors import actors_of
+from tp_inbox.services.campaigns import campaign_at
 from tp_inbox.services.numbers import personal_inbox
 from tp_inbox.services.passwords import hash_password
 from tp_inbox.services.ports import BoughtNumber
@@ -122,6 +123,7 @@ async def build_town(wired: Wired, gateway: FakeGateway) -> Town:
                     sid=f"PN{school.id:c>32}",
                     school_id=school.id,
                     area_code=area,
+                    campaign_id=await campaign_at(session, school.id),
                     state=NumberState.ACTIVE,
                 )
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import asyncpg
-from sqlalchemy import Table
+from sqlalchemy import BigInteger, Table
 from sqlmodel import SQLModel
 
 OTHERS_ARE_ENDED = """
@@ -42,12 +42,16 @@ class Restored:
                 "SET LOCAL session_replication_role = replica",
                 *(f"DELETE FROM {table}" for table in self._tables),
                 *(_put_back(t) for t in SQLModel.metadata.sorted_tables if f'"{t.name}"' in self._filled),
-                *(COUNT_ON.format(table=t.name) for t in SQLModel.metadata.sorted_tables if "id" in t.c),
+                *(COUNT_ON.format(table=t.name) for t in SQLModel.metadata.sorted_tables if _is_counted(t)),
             ]
         )
 
     def _run(self, script: str) -> str:
         return self._loop.run_until_complete(self._connection.execute(script))
+
+
+def _is_counted(table: Table) -> bool:
+    return "id" in table.c and isinstance(table.c.id.type, BigInteger)
 
 
 def _put_back(table: Table) -> str:

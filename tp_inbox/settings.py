@@ -50,6 +50,18 @@ class Settings(BaseSettings):
     twilio_base_url: str = ""
     country: str = Field(default="US", pattern="^[A-Z]{2}$")
     personal_number_cap: int = Field(default=500, ge=0, description="personal numbers the district will pay for")
+    numbers_per_campaign: int = Field(default=49, ge=1, description="what carriers take without asking")
+    pool_per_campaign: int = Field(default=5, ge=0, description="shared numbers, once no more personal ones are bought")
+    monthly_spending_cap: float | None = Field(default=None, ge=0, description="dollars a month for numbers")
+    number_price: float = Field(default=1.15, ge=0, description="dollars a month, as Twilio's bill says")
+    segment_price: float = Field(default=0.0083, ge=0, description="dollars, with what carriers add")
+    sender_segments_per_second: float = Field(default=1.0, gt=0, description="of one number")
+    campaign_segments_per_second: float = Field(default=12.0, gt=0, description="of a Messaging Service")
+    account_segments_per_second: float = Field(default=225.0, gt=0)
+    look_after_seconds: int = Field(default=MINUTE, ge=1, description="before a doubtful text is looked up")
+    spool_dir: Path | None = Field(default=None, description="where webhooks wait while the database is away")
+    metrics_token: SecretStr = Field(default=SecretStr(""), description="opens /metrics to who is not on this machine")
+    log_format: Literal["text", "json"] = "text"
     session_idle_seconds: int = Field(default=12 * HOUR, ge=MINUTE)
     session_absolute_seconds: int = Field(default=14 * DAY, ge=MINUTE)
     poll_seconds: int = Field(default=20, ge=1)
@@ -105,6 +117,11 @@ class Settings(BaseSettings):
             if 0 < len(missing) < len(names):
                 raise ValueError(f"{missing[0]}: is not set, and single sign-on needs it beside {names[-2].upper()}")
         return self
+
+    @property
+    def spool(self) -> Path:
+        """A folder of this machine's, shared by its web processes."""
+        return self.spool_dir or self.data_dir / "spool"
 
     @property
     def secret_keys(self) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ class Process:
         await self.running.receiving.receive(text)
 
     async def report(self, report: StatusReport) -> None:
-        await self.running.delivering.report(report)
+        await self.running.reporting.report(report)
 
     async def database_answers(self) -> bool:
         try:

@@ -19,7 +19,7 @@ from tp_inbox.services.account_links import AccountLinks
 from tp_inbox.services.assignment_lists import AssignmentLists
 from tp_inbox.services.assignments import Assignments
 from tp_inbox.services.audit_log import AuditLog
-from tp_inbox.services.delivering import Delivering
+from tp_inbox.services.dispatching import Dispatching
 from tp_inbox.services.explaining import Explaining
 from tp_inbox.services.finding import Finding
 from tp_inbox.services.groups import Groups
@@ -29,8 +29,10 @@ from tp_inbox.services.leaving import Leaving
 from tp_inbox.services.numbers import Numbers
 from tp_inbox.services.oversight import Oversight
 from tp_inbox.services.own_password import OwnPassword
+from tp_inbox.services.polling import Polling
 from tp_inbox.services.ports import SmsGateway
 from tp_inbox.services.receiving import Receiving
+from tp_inbox.services.reporting import Reporting
 from tp_inbox.services.roles import Roles
 from tp_inbox.services.schools import SchoolFields, Schools
 from tp_inbox.services.sealing import Report, Sealing
@@ -72,7 +74,9 @@ class Wired:
     gateway: SmsGateway
     services: registry.Services
     receiving: Receiving
-    delivering: Delivering
+    dispatching: Dispatching
+    reporting: Reporting
+    polling: Polling
     numbers: Numbers
 
     async def require_safe_start(self) -> None:
@@ -99,14 +103,16 @@ class Wired:
 def wire(settings: Settings, gateway: SmsGateway | None = None) -> Wired:
     db = Database(settings.database)
     gateway = gateway or TwilioGateway(settings)
-    receiving = Receiving(db)
+    receiving, reporting = Receiving(db), Reporting(db)
     return Wired(
         settings=settings,
         db=db,
         gateway=gateway,
         services=build_services(db, settings),
         receiving=receiving,
-        delivering=Delivering(db, gateway, receiving),
+        dispatching=Dispatching(db, gateway),
+        reporting=reporting,
+        polling=Polling(db, gateway, reporting, receiving),
         numbers=Numbers(db, gateway),
     )
 
@@ -147,7 +153,8 @@ async def run_worker(settings: Settings) -> None:
     wired = wire(settings)
     await until_safe(wired)
     worker = Worker(
-        wired.delivering,
+        wired.dispatching,
+        wired.polling,
         wired.receiving,
         wired.numbers,
         wired.services.sessions,

@@ -18,7 +18,7 @@ from tp_inbox.domain.errors import Unavailable
 from tp_inbox.jobs import worker as module
 from tp_inbox.jobs.worker import Worker
 from tp_inbox.services import receiving
-from tp_inbox.services.delivering import Delivering
+from tp_inbox.services.dispatching import Dispatching
 from tp_inbox.services.sealing import Sealing
 from tp_inbox.settings import BadSettings, Settings
 from tp_inbox.storage import locks
@@ -29,7 +29,14 @@ from tp_inbox.storage.tables import District, InboundRequest
 def worker_of(town: Town, poll_seconds: int = 3600) -> Worker:
     wired = town.wired
     only_one = partial(locks.held, wired.db)
-    jobs = (wired.delivering, wired.receiving, wired.numbers, wired.services.sessions, Sealing(wired.db))
+    jobs = (
+        wired.dispatching,
+        wired.polling,
+        wired.receiving,
+        wired.numbers,
+        wired.services.sessions,
+        Sealing(wired.db),
+    )
     return Worker(*jobs, only_one, poll_seconds)
 
 
@@ -90,14 +97,14 @@ async def test_two_workers_hand_each_text_over_once(town: Town) -> None:
 async def test_a_dispatcher_that_fails_goes_on(
     town: Town, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    real, failures = Delivering.hand_over_due, [ValueError("a bug"), Unavailable("the database is away")]
+    real, failures = Dispatching.hand_over_due, [ValueError("a bug"), Unavailable("the database is away")]
 
-    async def sometimes(self: Delivering) -> int:
+    async def sometimes(self: Dispatching) -> int:
         if failures:
             raise failures.pop()
         return await real(self)
 
-    monkeypatch.setattr(Delivering, "hand_over_due", sometimes)
+    monkeypatch.setattr(Dispatching, "hand_over_due", sometimes)
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.05)
     row = await send(town, "alice", await town.school())
     async with running(town):

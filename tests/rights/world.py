@@ -20,6 +20,7 @@ from tp_inbox.domain import access
 from tp_inbox.domain.access import Actor, Grant, InboxKind, InboxRef, Overseen, Place, PlaceKind, actor_from
 from tp_inbox.domain.delivery import DeliveryState
 from tp_inbox.domain.permissions import BASE_ROLES, PERMISSIONS_OF, Level, Permission
+from tp_inbox.services.campaigns import campaign_at
 from tp_inbox.services.ports import BoughtNumber
 from tp_inbox.storage.tables import (
     Assignment,
@@ -238,10 +239,20 @@ class _Builder:
     def _numbers(self) -> dict[tuple[int | None, int | None], Number]:
         return {}
 
+    async def _campaign(self, school_id: int | None) -> int:
+        return await campaign_at(self._session, school_id)
+
     async def _buy(self, staff_id: int | None = None, school_id: int | None = None) -> None:
         e164 = f"+1312556{1000 + len(self._numbers)}"
         sid = f"PN{len(self._numbers):032x}"
-        number = Number(e164=e164, sid=sid, staff_id=staff_id, school_id=school_id, state=NumberState.ACTIVE)
+        number = Number(
+            e164=e164,
+            sid=sid,
+            staff_id=staff_id,
+            school_id=school_id,
+            campaign_id=await self._campaign(school_id),
+            state=NumberState.ACTIVE,
+        )
         self._numbers[staff_id, school_id] = await self._keep(number)
         self._gateway.bought[e164] = BoughtNumber(sid, e164)
 

@@ -15,6 +15,7 @@ from sqlmodel import SQLModel, col
 
 from tests.cast import LINCOLN_NUMBER, ROSA, Town
 from tp_inbox.domain.delivery import DeliveryState, FailureReason
+from tp_inbox.services.campaigns import campaign_at, only_school_of
 from tp_inbox.services.numbers import personal_inbox
 from tp_inbox.services.ports import BoughtNumber, InboundText, StatusReport
 from tp_inbox.services.views import MessageRow
@@ -93,9 +94,22 @@ async def give_number(town: Town, who: str, e164: str) -> Number:
     """A personal number that is bought already."""
     sid = f"PN{e164[1:]:0>32}"
     town.gateway.bought[e164] = BoughtNumber(sid, e164)
-    return await add(
-        town, Number(e164=e164, sid=sid, staff_id=town.staff[who], area_code="312", state=NumberState.ACTIVE)
+    campaign_id = await campaign_of_person(town, who)
+    number = Number(
+        e164=e164,
+        sid=sid,
+        staff_id=town.staff[who],
+        area_code="312",
+        campaign_id=campaign_id,
+        state=NumberState.ACTIVE,
     )
+    return await add(town, number)
+
+
+async def campaign_of_person(town: Town, who: str) -> int:
+    """Where the person's number belongs."""
+    async with town.wired.db.transaction() as session:
+        return await campaign_at(session, await only_school_of(session, town.staff[who]))
 
 
 async def inbox_id(town: Town, who: str) -> int:
@@ -169,3 +183,19 @@ async def listening(town: Town) -> AsyncIterator[Heard]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+async def queued(town: Town, words: str = "Mia did well today.", phone: str = ROSA) -> int:
+    return (await send(town, "alice", await town.school(phone=phone), words)).id
+
+
+async def handed_over(town: Town, words: str = "Mia did well today.") -> Message:
+    """A text that the carrier has."""
+    text_id = await queued(town, words)
+    await town.wired.dispatching.hand_over_due()
+    return await message(town, text_id)
+
+
+async def state_of(town: Town, text_id: int) -> tuple[DeliveryState, FailureReason | None]:
+    now = await message(town, text_id)
+    return now.state, now.reason

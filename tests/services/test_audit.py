@@ -164,11 +164,11 @@ class TestNumbers:
 
     async def test_a_number_of_a_school_that_is_stopped_is_told_at_that_school(self, town: Town) -> None:
         text = await message(town, (await send(town, "alice", await town.school())).id)
-        await town.wired.delivering.hand_over_due()
+        await town.wired.dispatching.hand_over_due()
         text = await message(town, text.id)
         report = report_on(text, DeliveryState.UNDELIVERED, FailureReason.NOT_REGISTERED, "30034")
         for _ in range(2):
-            await town.wired.delivering.report(report)
+            await town.wired.reporting.report(report)
         kept = await the(town, AuditEntry)
         assert (kept.facts["change"], kept.facts["school"], kept.schools) == (
             "stopped",

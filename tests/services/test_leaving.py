@@ -64,7 +64,7 @@ async def bob_writes(town: Town, phone: str = ROSA, words: str = "Please bring t
         await give_number(town, "bob", BOBS_NUMBER)
     thread = await town.personal("bob", phone)
     await send(town, "bob", thread, words)
-    await town.wired.delivering.hand_over_due()
+    await town.wired.dispatching.hand_over_due()
     return thread
 
 
@@ -212,14 +212,14 @@ class TestTheNumber:
         assert (await leave(town, successor="alice")).held_back == 1
         held = await the(town, Message)
         assert (held.state, held.reason) == (S.FAILED, R.CANCELED)
-        assert await town.wired.delivering.hand_over_due() == 0
+        assert await town.wired.dispatching.hand_over_due() == 0
 
     async def test_what_a_worker_had_taken_up_in_that_moment_is_not_lost_either(self, town: Town) -> None:
         await give_number(town, "bob", BOBS_NUMBER)
         await send(town, "bob", await town.personal("bob"))
         await leave(town)
         await change(town, Message, state=S.QUEUED, reason=None)
-        assert await town.wired.delivering.hand_over_due() == 0
+        assert await town.wired.dispatching.hand_over_due() == 0
         held = await the(town, Message)
         assert (held.state, held.reason) == (S.FAILED, R.CANCELED)
 
@@ -234,7 +234,7 @@ class TestTheNumber:
         )
         assert isinstance(done[0], Left)
         assert isinstance(done[1], MessageRow | SignedOut | NotFound)
-        await town.wired.delivering.hand_over_due()
+        await town.wired.dispatching.hand_over_due()
         assert not await rows(town, Message, col(Message.state) == S.QUEUED)
 
 
@@ -269,7 +269,7 @@ class TestStopInAConversationThatGoesOn:
     async def test_what_was_queued_meanwhile_is_held_back(self, town: Town, handed_over: int) -> None:
         sent = await send(town, "alice", handed_over)
         await receive(town, "STOP", to=BOBS_NUMBER)
-        await town.wired.delivering.hand_over_due()
+        await town.wired.dispatching.hand_over_due()
         assert (await the(town, Message, col(Message.id) == sent.id)).state is S.FAILED
 
     @pytest.mark.parametrize("to", [BOBS_NUMBER, ALICES_NUMBER])
@@ -347,7 +347,7 @@ class TestTheSuccessor:
         await give_number(town, "nora", BOBS_NUMBER)
         for phone in (OMAR, ROSA):
             await send(town, "nora", await town.personal("nora", phone))
-        await town.wired.delivering.hand_over_due()
+        await town.wired.dispatching.hand_over_due()
         diana, nora = await town.actor("diana"), town.staff["nora"]
         departure = await town.wired.services.leaving.departure(diana, nora, town.staff["alice"])
         assert {c.title: bool(c.stays) for c in departure.conversations} == {"Omar Haddad": True, "Rosa Lopez": False}
@@ -519,7 +519,7 @@ class TestWhatFamiliesWriteAfterwards:
         await leave(town, "bob", "alice")
         await give_number(town, "alice", ALICES_NUMBER)
         await send(town, "alice", await town.personal("alice"), "From Alice.")
-        await town.wired.delivering.hand_over_due()
+        await town.wired.dispatching.hand_over_due()
         await leave(town, "alice", "nora")
         await receive(town, "To Bob.", to=BOBS_NUMBER)
         await receive(town, "To Alice.", to=ALICES_NUMBER)
@@ -562,7 +562,7 @@ class TestTheAutomaticReply:
         await leave(town, successor="alice", reply=GONE)
         town.gateway.sent.clear()
         await receive(town, "She has a fever.", to=BOBS_NUMBER)
-        assert await town.wired.delivering.hand_over_due() == 1
+        assert await town.wired.dispatching.hand_over_due() == 1
         assert [(t.sender, t.recipient, t.body) for t in town.gateway.sent] == [(BOBS_NUMBER, ROSA, GONE)]
         (reply,) = await replies(town)
         assert reply.state is S.ACCEPTED
@@ -627,7 +627,7 @@ class TestTheAutomaticReply:
         await leave(town, reply=GONE)
         await receive(town, "Hello?", to=BOBS_NUMBER)
         await receive(town, "STOP", to=BOBS_NUMBER)
-        assert await town.wired.delivering.hand_over_due() == 0
+        assert await town.wired.dispatching.hand_over_due() == 0
         (reply,) = await replies(town)
         assert (reply.state, reply.reason) == (S.FAILED, R.OPTED_OUT)
 
@@ -668,7 +668,7 @@ class TestTheAutomaticReply:
         await receive(town, "Hello?", to=BOBS_NUMBER)
         await change(town, Number, col(Number.e164) == BOBS_NUMBER, state=NumberState.STOPPED)
         sent = await send(town, "alice", await town.personal("alice"), "I am here.")
-        await town.wired.delivering.hand_over_due()
+        await town.wired.dispatching.hand_over_due()
         assert (await the(town, Message, col(Message.id) == sent.id)).state is S.ACCEPTED
 
     async def test_a_successor_whose_first_text_fails_is_introduced_again(self, town: Town) -> None:
@@ -676,10 +676,10 @@ class TestTheAutomaticReply:
         await give_number(town, "alice", ALICES_NUMBER)
         await leave(town, successor="alice", reply=GONE)
         await receive(town, "Hello?", to=BOBS_NUMBER)
-        await town.wired.delivering.hand_over_due()
+        await town.wired.dispatching.hand_over_due()
         sent = await send(town, "alice", await town.personal("alice"), "I am here.")
         await change(town, Message, col(Message.id) == sent.id, created_at=utc_now() - timedelta(hours=5))
-        await town.wired.delivering.hand_over_due()
+        await town.wired.dispatching.hand_over_due()
         again = await send(town, "alice", await town.personal("alice"), "I am here!")
         assert again.sent_as.startswith("This is Alice Adams")
 
@@ -742,7 +742,7 @@ class TestComingBack:
         await leave(town, reply=GONE)
         await receive(town, "Hello?", to=BOBS_NUMBER)
         await come_back(town)
-        assert await town.wired.delivering.hand_over_due() == 0
+        assert await town.wired.dispatching.hand_over_due() == 0
         (reply,) = await replies(town)
         assert (reply.state, reply.reason) == (S.FAILED, R.CANCELED)
 

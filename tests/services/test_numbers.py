@@ -192,7 +192,7 @@ async def test_a_school_that_has_no_number_gets_one_at_its_first_text(town: Town
         await session.delete(number)
     row = await send(town, "dora", await town.school())
     await town.wired.numbers.buy_wanted()
-    await town.wired.delivering.hand_over_due()
+    await town.wired.dispatching.hand_over_due()
     text = await message(town, row.id)
     assert (text.sender in bought(town), text.sid is not None) == (True, True)
     number = await the(town, Number, col(Number.id) == text.number_id)
@@ -202,5 +202,5 @@ async def test_a_school_that_has_no_number_gets_one_at_its_first_text(town: Town
 async def test_nothing_leaves_before_its_number_is_bought(town: Town) -> None:
     text_id = await wanted(town)
     await change(town, Message, col(Message.id) == text_id, next_attempt_at=datetime.now(UTC) - timedelta(hours=1))
-    assert await town.wired.delivering.hand_over_due() == 0
+    assert await town.wired.dispatching.hand_over_due() == 0
     assert town.gateway.sent == []

@@ -14,6 +14,7 @@ from tests.services.steps import (
     ALICES_NUMBER,
     LINCOLN,
     add,
+    campaign_of_person,
     change,
     give_number,
     listening,
@@ -121,7 +122,9 @@ class TestRouting:
         assert "not ours" in caplog.text
 
     async def test_a_text_to_a_number_that_is_just_being_bought_arrives(self, town: Town) -> None:
-        number = Number(e164="+12025550199", staff_id=town.staff["bob"], state=NumberState.BUYING)
+        campaign_id = await campaign_of_person(town, "bob")
+        bob = town.staff["bob"]
+        number = Number(e164="+12025550199", staff_id=bob, campaign_id=campaign_id, state=NumberState.BUYING)
         await add(town, number)
         await receive(town, to="+12025550199")
         assert (await the(town, Message)).number_id == number.id

@@ -270,7 +270,7 @@ class TestConsent:
         results = await asyncio.gather(
             *(send(town, "alice", thread) for _ in range(12)),
             *(receive(town, words[n % 3]) for n in range(12)),
-            *(town.wired.delivering.hand_over_due() for _ in range(3)),
+            *(town.wired.dispatching.hand_over_due() for _ in range(3)),
             return_exceptions=True,
         )
         await town.wired.receiving.route_waiting()
@@ -280,7 +280,7 @@ class TestConsent:
     async def test_a_queued_text_does_not_leave_after_a_stop(self, town: Town) -> None:
         row = await send(town, "alice", await town.school())
         await receive(town, "STOP")
-        await town.wired.delivering.hand_over_due()
+        await town.wired.dispatching.hand_over_due()
         sent = await message(town, row.id)
         assert (sent.state, sent.reason) == (DeliveryState.FAILED, FailureReason.OPTED_OUT)
         assert town.gateway.sent == []
@@ -327,7 +327,7 @@ class TestWords:
         thread = await town.school()
         town.gateway.refuse(ROSA, FailureReason.BLOCKED_CONTENT)
         await send(town, "alice", thread)
-        await town.wired.delivering.hand_over_due()
+        await town.wired.dispatching.hand_over_due()
         assert "Reply STOP" in (await send(town, "alice", thread)).sent_as
 
     async def test_a_colleague_in_the_same_thread_needs_no_introduction(self, town: Town) -> None:
@@ -395,7 +395,7 @@ class TestFrozen:
     async def test_a_phone_that_changes_while_the_text_waits_changes_no_recipient(self, town: Town) -> None:
         await send(town, "alice", await town.school())
         await change(town, FamilyPhone, col(FamilyPhone.e164) == ROSA, e164="+13125550199")
-        await town.wired.delivering.hand_over_due()
+        await town.wired.dispatching.hand_over_due()
         (sent,) = town.gateway.sent
         assert (sent.sender, sent.recipient) == (LINCOLN_NUMBER, ROSA)
 
@@ -403,7 +403,7 @@ class TestFrozen:
         await give_number(town, "alice", ALICES_NUMBER)
         row = await send(town, "alice", await town.personal("alice"))
         await town.wired.services.staff.save_signature(await town.actor("alice"), "Ms. A.")
-        await town.wired.delivering.hand_over_due()
+        await town.wired.dispatching.hand_over_due()
         assert town.gateway.sent[0].body == row.sent_as
 
 
@@ -494,9 +494,9 @@ class TestRetry:
 class TestPersonalNumbers:
     async def test_the_first_text_waits_for_its_number_and_leaves_from_it(self, town: Town) -> None:
         row = await send(town, "alice", await town.personal("alice"))
-        assert await town.wired.delivering.hand_over_due() == 0
+        assert await town.wired.dispatching.hand_over_due() == 0
         await town.wired.numbers.buy_wanted()
-        await town.wired.delivering.hand_over_due()
+        await town.wired.dispatching.hand_over_due()
         number = await the(town, Number, col(Number.staff_id) == town.staff["alice"])
         assert (await message(town, row.id)).sender == number.e164
         assert [text.sender for text in town.gateway.sent] == [number.e164]

@@ -175,8 +175,8 @@ class TestStopped:
             wired.services.sessions.sign_in("a@b.example", "a long enough password", "127.0.0.1", ""),
             wired.services.sessions.look_up("token", own_act=True),
             wired.receiving.receive(text_from()),
-            wired.delivering.hand_over_due(),
-            wired.delivering.poll(),
+            wired.dispatching.hand_over_due(),
+            wired.polling.poll(),
             wired.numbers.buy_wanted(),
         ):
             with pytest.raises(Refusal):

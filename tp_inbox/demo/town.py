@@ -17,7 +17,10 @@ from tp_inbox.demo.people import FAMILIES, STRANGERS, Family, birth_date
 from tp_inbox.domain.access import InboxKind
 from tp_inbox.domain.permissions import Permission
 from tp_inbox.domain.phone import parse_phone
+from tp_inbox.services.campaigns import campaign_of
 from tp_inbox.services.ports import BoughtNumber
+from tp_inbox.storage.base import utc_now
+from tp_inbox.storage.queries.scope import inbox_ref
 from tp_inbox.storage.tables import (
     Assignment,
     Contact,
@@ -125,6 +128,8 @@ async def _connect(session: AsyncSession, town: Town, numbers: Mapping[str, Boug
             staff_id=inbox.staff_id,
             school_id=inbox.school_id,
             area_code=bought.e164[2:5],
+            campaign_id=await campaign_of(session, inbox_ref(inbox)),
+            bought_at=utc_now(),
             state=NumberState.ACTIVE,
         )
     await _keep(session, *town.numbers.values())

@@ -168,10 +168,13 @@ _LIKELY = re.compile(
 
 
 class ConsentScope(StrEnum):
-    """How far an opt-out or opt-in reaches: one of our numbers, a school's numbers, or the whole district."""
+    """How far an opt-out or opt-in reaches: one of our numbers, a school's numbers, those of the people who work at
+    several schools, or the whole district. A STOP reaches as far as the carrier blocks: a Messaging Service.
+    """
 
     NUMBER = "number"
     SCHOOL = "school"
+    SHARED = "shared"
     ALL = "all"
 
 
@@ -202,8 +205,8 @@ class ConsentEvent:
     @property
     def target(self) -> tuple[ConsentScope, int | None]:
         """What the event is about; of all events about one target the newest counts."""
-        ids = {ConsentScope.NUMBER: self.number_id, ConsentScope.SCHOOL: self.school_id, ConsentScope.ALL: None}
-        return self.scope, ids[self.scope]
+        ids = {ConsentScope.NUMBER: self.number_id, ConsentScope.SCHOOL: self.school_id}
+        return self.scope, ids.get(self.scope)
 
 
 def standing(
@@ -257,6 +260,7 @@ def opt_out_sentence(opt_out: ConsentEvent, zone: tzinfo, today: date, *, to_ear
 _REACH = {
     ConsentScope.NUMBER: ("this number", "You cannot text them from it"),
     ConsentScope.SCHOOL: ("this school", "Nobody at the school can text them"),
+    ConsentScope.SHARED: ("somebody of several schools", "Nobody who works at several schools can text them"),
     ConsentScope.ALL: ("the district", "Nobody can text them"),
 }
 _EARLIER = ("the number from which this conversation was handed over", "You cannot text them")

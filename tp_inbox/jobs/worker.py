@@ -11,8 +11,9 @@ from typing import Any
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from tp_inbox.domain.errors import Unavailable
-from tp_inbox.services.delivering import Delivering
+from tp_inbox.services.dispatching import Dispatching
 from tp_inbox.services.numbers import Numbers
+from tp_inbox.services.polling import Polling
 from tp_inbox.services.ports import CarrierAway
 from tp_inbox.services.receiving import Receiving
 from tp_inbox.services.sealing import Sealing
@@ -32,7 +33,8 @@ ONE_AT_A_TIME = {"max_instances": 1, "coalesce": True, "misfire_grace_time": Non
 class Worker:
     def __init__(
         self,
-        delivering: Delivering,
+        dispatching: Dispatching,
+        polling: Polling,
         receiving: Receiving,
         numbers: Numbers,
         sessions: Sessions,
@@ -40,14 +42,14 @@ class Worker:
         only_one: OnlyOne,
         poll_seconds: int,
     ) -> None:
-        self._delivering = delivering
+        self._dispatching = dispatching
         self._numbers = numbers
         self._only_one = only_one
         self._wake = asyncio.Event()
         self._turns: set[asyncio.Task[object]] = set()
         self._jobs: list[tuple[str, int, Job]] = [
-            ("poll delivery status", poll_seconds, delivering.poll),
-            ("look up doubtful texts", 10, delivering.look_up_doubtful),
+            ("poll delivery status", poll_seconds, polling.poll),
+            ("look up doubtful texts", 10, dispatching.look_up_doubtful),
             ("route waiting webhooks", 5, receiving.route_waiting),
             ("forget old sign-in failures", 3600, sessions.forget_old_failures),
             ("seal the audit log", 60, sealing.seal),
@@ -71,7 +73,7 @@ class Worker:
 
     async def _dispatch(self) -> None:
         while True:
-            if not await self._unbroken(self._safely("dispatch", self._delivering.hand_over_due)):
+            if not await self._unbroken(self._safely("dispatch", self._dispatching.hand_over_due)):
                 await self._rest()
 
     async def _buy_numbers(self) -> None:

@@ -19,7 +19,7 @@ from tp_inbox.domain.errors import Invalid, NotFound
 from tp_inbox.domain.phone import display_phone
 from tp_inbox.services import actors, audit, consent, handing_over, people
 from tp_inbox.services.actors import actors_of
-from tp_inbox.services.delivering import hold_back
+from tp_inbox.services.dispatching import hold_back
 from tp_inbox.services.handing_over import OPEN_FOR, Handed, why_it_stays
 from tp_inbox.services.inboxes import UNREAD
 from tp_inbox.services.numbers import personal_inbox
@@ -320,7 +320,7 @@ async def _record_number(session: AsyncSession, actor: Actor | None, number: Num
 
 
 def _numbers(staff_id: int) -> Select[Number]:
-    return select(Number).where(col(Number.staff_id) == staff_id)
+    return select(Number).where(col(Number.staff_id) == staff_id, col(Number.state) != NumberState.RELEASED)
 
 
 async def _number_of(session: AsyncSession, staff_id: int) -> str:

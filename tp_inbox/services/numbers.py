@@ -17,6 +17,7 @@ from tp_inbox.domain.access import InboxKind, InboxRef
 from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.errors import Unavailable
 from tp_inbox.services import audit
+from tp_inbox.services.campaigns import campaign_of
 from tp_inbox.services.ports import BoughtNumber, CarrierAway, NumberRefused, SmsGateway
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
@@ -65,8 +66,9 @@ def stopped(number: Number) -> Unavailable | None:
 
 
 def owned_by(inbox: InboxRef) -> Select[Number]:
+    """Its own number; one that was given back is its own no more."""
     owner = col(Number.staff_id) == inbox.staff_id if inbox.staff_id else col(Number.school_id) == inbox.school_id
-    return select(Number).where(owner)
+    return select(Number).where(owner, col(Number.state) != NumberState.RELEASED)
 
 
 class Numbers:
@@ -119,7 +121,14 @@ class Numbers:
     async def _finish(self, number: Number, bought: BoughtNumber) -> None:
         async with self._db.transaction() as session:
             await self._change(
-                session, number, e164=bought.e164, sid=bought.sid, state=NumberState.ACTIVE, problem="", attempts=0
+                session,
+                number,
+                e164=bought.e164,
+                sid=bought.sid,
+                state=NumberState.ACTIVE,
+                problem="",
+                attempts=0,
+                bought_at=utc_now(),
             )
             await record_change(session, number, "bought", bought.e164)
             await _let_go(session, number.id, bought.e164)
@@ -196,10 +205,14 @@ async def _want(session: AsyncSession, inbox: InboxRef, cap: int) -> None:
         staff_id=inbox.staff_id,
         school_id=inbox.school_id,
         area_code=await _area_code(session, inbox),
+        campaign_id=await campaign_of(session, inbox),
+        pooled=False,
         state=NumberState.WANTED,
         problem="",
         attempts=0,
         next_attempt_at=utc_now(),
+        join_attempts=0,
+        join_at=utc_now(),
     )
     await session.execute(wanted.on_conflict_do_nothing())
 

@@ -28,7 +28,7 @@ from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
 from tp_inbox.storage.tables import FamilyPhone, InboundRequest, Inbox, Message, Number, Thread
-from tp_inbox.storage.tables.messages import Direction
+from tp_inbox.storage.tables.messages import Direction, NumberState
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +51,12 @@ class Receiving:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def receive(self, text: InboundText) -> None:
+    async def receive(self, text: InboundText, source: str = "webhook") -> None:
         """Stores the text; the same SID again stores nothing. Routing that fails is tried again by a job.
 
         Raises Unavailable when nothing could be stored, so that the sender tries again.
         """
-        request_id = await self._store(text)
+        request_id = await self._store(text, source)
         if request_id is None:
             return
         try:
@@ -99,14 +99,15 @@ class Receiving:
         async with self._db.reading() as session:
             return bool(await session.scalar(MORE_FROM, {"sender": sender, "now": utc_now()}))
 
-    async def _store(self, text: InboundText) -> int | None:
+    async def _store(self, text: InboundText, source: str) -> int | None:
         """The new row's id; None when this SID is there already."""
         now = utc_now()
         row = insert(InboundRequest).values(
             sid=text.sid,
             sender=text.sender,
             form=_form(text),
-            received_at=now,
+            received_at=text.received_at,
+            source=source,
             problem="",
             attempts=0,
             next_attempt_at=now,
@@ -175,7 +176,7 @@ def _where_it_goes() -> Select[Number, Thread]:
         select(Number, Thread)
         .outerjoin(Inbox, owner)
         .outerjoin(Thread, of_phone)
-        .where(col(Number.e164) == bindparam("recipient"))
+        .where(col(Number.e164) == bindparam("recipient"), col(Number.state) != NumberState.RELEASED)
     )
 
 

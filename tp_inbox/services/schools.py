@@ -315,7 +315,9 @@ async def _by_school(session: AsyncSession, query: Select[int, int]) -> dict[int
 
 
 async def _numbers_of(session: AsyncSession, ids: Collection[int]) -> dict[int, Number]:
-    found = await session.scalars(select(Number).where(col(Number.school_id).in_(ids)))
+    found = await session.scalars(
+        select(Number).where(col(Number.school_id).in_(ids), col(Number.state) != NumberState.RELEASED)
+    )
     return {number.school_id or 0: number for number in found}
 
 

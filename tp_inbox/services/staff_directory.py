@@ -87,6 +87,7 @@ NUMBER_STATES = {
     NumberState.ACTIVE: "In use",
     NumberState.STOPPED: "Stopped",
     NumberState.QUARANTINED: "Kept, after the person has left",
+    NumberState.GONE: "Lost at the carrier",
 }
 
 
@@ -247,7 +248,9 @@ class StaffDirectory:
             if found is None:
                 raise NotFound
             person = (await actors.actors_of(session, [staff_id]))[staff_id]
-            number = await session.scalar(select(Number).where(col(Number.staff_id) == staff_id))
+            number = await session.scalar(
+                select(Number).where(col(Number.staff_id) == staff_id, col(Number.state) != NumberState.RELEASED)
+            )
             signature = await session.scalar(select(col(Staff.signature)).where(col(Staff.id) == staff_id))
         return _member(actor, person, found, number, signature or "")
 
@@ -362,7 +365,7 @@ def _list(asked: Asked, narrowed: Collection[ColumnElement[bool]], after: Key | 
             col(Number.e164),
             sorted_by.label("sorted_by"),
         )
-        .outerjoin(Number, col(Number.staff_id) == col(Staff.id))
+        .outerjoin(Number, and_(col(Number.staff_id) == col(Staff.id), col(Number.state) != NumberState.RELEASED))
         .where(*narrowed)
     )
     if after is not None:

@@ -25,7 +25,7 @@ from tp_inbox.storage.queries.families import schools_of
 from tp_inbox.storage.queries.places import schools_worked_at
 from tp_inbox.storage.queries.scope import inbox_ref
 from tp_inbox.storage.tables import FamilyPhone, HandOver, Inbox, Message, Number, School, Staff, Thread
-from tp_inbox.storage.tables.messages import Direction
+from tp_inbox.storage.tables.messages import Direction, Purpose
 
 CHANGING = "The successor’s account is being changed. Please try again in a moment."
 ONE_REPLY_IN = timedelta(days=1)
@@ -147,6 +147,7 @@ async def _reply(session: AsyncSession, number: Number, message: Message, words:
         written=words,
         body=body,
         segments=segments.count(body).segments,
+        purpose=Purpose.AUTOMATIC,
         state=DeliveryState.QUEUED,
     )
 

@@ -36,6 +36,7 @@ class ChangeKind(StrEnum):
     ACCESS = "access"
     SESSION = "session"
     INBOX = "inbox"
+    ALERT = "alert"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Change:
     then it is None, and everybody's rights are looked at again. The ids that do not apply are None.
 
     ``consent`` says that a composer may have to close or to open: in one thread, or in all of an inbox. ``inbox``
-    says that threads have come into one, or have left it.
+    says that threads have come into one, or have left it. ``alert`` says that what admins are told of has changed.
     """
 
     kind: ChangeKind

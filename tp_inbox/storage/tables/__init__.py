@@ -3,7 +3,18 @@
 from tp_inbox.storage.tables.directory import Contact, FamilyPhone, Guardianship, Student
 from tp_inbox.storage.tables.district import District, School
 from tp_inbox.storage.tables.ledgers import ConsentEvent, DeliveryEvent, InboundRequest, Watermark
-from tp_inbox.storage.tables.messages import Draft, Inbox, Message, Number, ReadMarker, Thread
+from tp_inbox.storage.tables.messages import (
+    Campaign,
+    Draft,
+    EarlierHandover,
+    Inbox,
+    Message,
+    Number,
+    Pair,
+    ReadMarker,
+    Thread,
+)
+from tp_inbox.storage.tables.operations import Alert, Difference, Process, Reconciliation
 from tp_inbox.storage.tables.records import AuditEntry, AuditSeal, OversightReading
 from tp_inbox.storage.tables.roles import Assignment, GroupSchool, Role, SchoolGroup
 from tp_inbox.storage.tables.staff import (
@@ -19,14 +30,18 @@ from tp_inbox.storage.tables.staff import (
 
 __all__ = [
     "AccountLink",
+    "Alert",
     "Assignment",
     "AuditEntry",
     "AuditSeal",
+    "Campaign",
     "ConsentEvent",
     "Contact",
     "DeliveryEvent",
+    "Difference",
     "District",
     "Draft",
+    "EarlierHandover",
     "ExternalIdentity",
     "FamilyPhone",
     "GroupSchool",
@@ -37,7 +52,10 @@ __all__ = [
     "Message",
     "Number",
     "OversightReading",
+    "Pair",
+    "Process",
     "ReadMarker",
+    "Reconciliation",
     "RecoveryCode",
     "Role",
     "School",

@@ -24,3 +24,4 @@ class School(SQLModel, table=True):
     name: str
     area_code: str = Field(description="three digits, where the school's numbers are bought")
     time_zone: str = Field(default="America/Chicago")
+    office_phone: str = Field(default="", description="E.164; a family that calls is put through to it")

@@ -32,12 +32,12 @@ class DeliveryEvent(SQLModel, table=True):
     state: DeliveryState | None = words(DeliveryState, default=None, nullable=True)
     reason: FailureReason | None = words(FailureReason, default=None, nullable=True)
     code: str | None = None
-    source: str = Field(description="handover, webhook, or poll")
+    source: str = Field(description="handover, webhook, poll, or reconciliation")
     at: datetime = now()
 
 
 class ConsentEvent(SQLModel, table=True):
-    """A family's STOP or START, for one number of ours, one school, or all."""
+    """A family's STOP or START, for one number of ours, one school, those who work at several, or all."""
 
     __tablename__ = "consent_event"
     __table_args__ = (Index(None, "phone_id", "id"),)
@@ -71,6 +71,7 @@ class InboundRequest(SQLModel, table=True):
     sid: str = Field(unique=True)
     sender: str = Field(description="the family's phone; their texts are routed one after the other")
     form: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    source: str = Field(default="webhook", description="webhook, spool, poll, or reconciliation")
     received_at: datetime = now()
     routed_at: datetime | None = moment()
     message_id: int | None = maybe("message.id")

@@ -1,0 +1,46 @@
+"""The words of operating: what runs, what an alert is about, and how two ledgers can differ."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ProcessKind(StrEnum):
+    WEB = "web"
+    WORKER = "worker"
+
+
+class AlertKind(StrEnum):
+    """What an admin is told about. Each has one meaning; the sentence says what to do."""
+
+    ACCOUNT_STOPPED = "account_stopped"
+    """The carrier refuses the account: nothing leaves."""
+    CAMPAIGN_STOPPED = "campaign_stopped"
+    NUMBER_STOPPED = "number_stopped"
+    NUMBER_NOT_BOUGHT = "number_not_bought"
+    NUMBER_GONE = "number_gone"
+    NUMBER_MISPLACED = "number_misplaced"
+    """It is not in its campaign's service at the carrier, or its webhooks do not lead to us."""
+    WRONG_SENDER = "wrong_sender"
+    """A text left from another number than its inbox's."""
+    DOUBLED = "doubled"
+    SPENDING_CAP = "spending_cap"
+    NUMBER_CAP = "number_cap"
+    LEFT_ASIDE = "left_aside"
+    """A family's text that could not be put into any conversation."""
+    SPOOLED = "spooled"
+    """Webhooks came while the database was away."""
+    DIFFERENCES = "differences"
+
+
+class DifferenceKind(StrEnum):
+    INBOUND_MISSING = "inbound_missing"
+    """The carrier has a family's text that never came to us."""
+    OUTBOUND_MISSING = "outbound_missing"
+    """The carrier sent a text from our number that we do not know."""
+    MISSING_THERE = "missing_there"
+    """We have a SID that the carrier does not list."""
+    STATE = "state"
+    SENDER = "sender"
+    COPY = "copy"
+    """The carrier has a text of ours twice."""

@@ -1,0 +1,131 @@
+"""What becomes of a text of ours after it was queued: the writes that handing over and reports have in common."""
+
+from __future__ import annotations
+
+import logging
+import random
+from datetime import timedelta
+
+from sqlalchemy import Select, exists, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from tp_inbox.domain.consent import ConsentSource
+from tp_inbox.domain.delivery import FINAL, NOT_ARRIVED, Delivery, DeliveryState, FailureReason, advance, explain
+from tp_inbox.services import consent
+from tp_inbox.services.numbers import record_change
+from tp_inbox.services.ports import CarrierText, OutgoingText, StatusReport
+from tp_inbox.storage.base import utc_now
+from tp_inbox.storage.feed import Change, ChangeKind, announce
+from tp_inbox.storage.tables import DeliveryEvent, Message, Number, Thread
+from tp_inbox.storage.tables.messages import Direction, NumberState
+
+log = logging.getLogger(__name__)
+
+STOPS_THE_SENDER = frozenset(
+    {FailureReason.ACCOUNT_PROBLEM, FailureReason.SENDER_NOT_READY, FailureReason.NOT_REGISTERED}
+)
+"""Nothing would leave from this number: the others that wait for it stay queued until an admin has mended it."""
+LOOK_AFTER = timedelta(seconds=60)
+"""The carrier's list may lag behind what it accepted."""
+
+
+def locked(message_id: int) -> Select[Message]:
+    return select(Message).where(col(Message.id) == message_id).with_for_update()
+
+
+def outgoing(message: Message) -> OutgoingText:
+    return OutgoingText(message.id, message.sender or "", message.recipient, message.body)
+
+
+async def advance_message(session: AsyncSession, message: Message, reported: Delivery) -> None:
+    before = Delivery(message.state, message.reason, message.code)
+    after = advance(before, reported)
+    if after == before:
+        return
+    message.state, message.reason, message.code = after.state, after.reason, after.code
+    message.settled_at = utc_now() if after.state in FINAL else None
+    if after.state in NOT_ARRIVED:
+        await _draw_conclusions(session, message)
+    await announce_status(session, message)
+
+
+async def requeue(session: AsyncSession, message: Message, retry_after: float | None = None) -> None:
+    growing = min(2.0 ** min(message.attempts, 8), 300.0) * random.uniform(0.7, 1.3)  # noqa: S311 - no secret
+    message.state = DeliveryState.QUEUED
+    message.next_attempt_at = utc_now() + timedelta(seconds=max(growing, retry_after or 0))
+    await announce_status(session, message)
+
+
+async def doubt(session: AsyncSession, message: Message) -> None:
+    message.state = DeliveryState.UNKNOWN
+    message.next_attempt_at = utc_now() + LOOK_AFTER
+    await announce_status(session, message)
+
+
+async def adopt(session: AsyncSession, message: Message, text: CarrierText, source: str) -> None:
+    """The carrier has it: its SID is ours now. A callback may have told us before."""
+    alarm_if_from_elsewhere(message, text.sender)
+    if message.sid not in (None, text.sid):
+        log.error("outbox: message %s was handed over twice", message.id)
+        return
+    message.sid = text.sid
+    await keep_event(session, message, report_of(message.id, text), source)
+    await advance_message(session, message, Delivery(text.state, text.reason, text.code))
+
+
+async def keep_event(session: AsyncSession, message: Message | None, report: StatusReport, source: str) -> None:
+    event = insert(DeliveryEvent).values(
+        message_id=message.id if message else None,
+        sid=report.sid,
+        state=report.state,
+        reason=report.reason,
+        code=report.code,
+        source=source,
+        at=utc_now(),
+    )
+    await session.execute(event.on_conflict_do_nothing())
+
+
+def report_of(message_id: int | None, text: CarrierText) -> StatusReport:
+    return StatusReport(message_id, text.sid, text.sender, text.recipient, text.state, text.reason, text.code, raw={})
+
+
+def alarm_if_from_elsewhere(message: Message, sender: str) -> None:
+    if sender and sender != message.sender:
+        log.error("outbox: message %s left from another number than its inbox's", message.id)
+
+
+async def _draw_conclusions(session: AsyncSession, message: Message) -> None:
+    """What a failure says about the family, the sender, and the thread."""
+    await session.flush()
+    thread = await session.get_one(Thread, message.thread_id)
+    if message.reason is FailureReason.OPTED_OUT and message.code is not None:
+        asked = message.handed_over_at or utc_now()  # a START since then is newer, and stays
+        await consent.opt_out(session, thread, message.number_id, ConsentSource.CARRIER, message.id, asked)
+    elif message.reason in STOPS_THE_SENDER:
+        await _stop_sender(session, message)
+    arrived = exists().where(
+        col(Message.thread_id) == col(Thread.id),
+        col(Message.direction) == Direction.OUT,
+        col(Message.author_id).is_not(None),
+        col(Message.state).not_in(NOT_ARRIVED),
+    )
+    nobody_was_introduced = update(Thread).where(col(Thread.id) == message.thread_id, ~arrived)
+    await session.execute(nobody_was_introduced.values(introduced_at=None))
+
+
+async def _stop_sender(session: AsyncSession, message: Message) -> None:
+    number = await session.get_one(Number, message.number_id, with_for_update={"key_share": True})
+    if number.state is NumberState.ACTIVE:
+        number.state = NumberState.STOPPED
+        number.problem = explain(message.reason).sentence
+        log.error("outbox: number %s is stopped (code %s)", number.id, message.code)
+        await record_change(session, number, "stopped", problem=number.problem)
+        await announce(session, Change(ChangeKind.CONSENT, message.inbox_id))
+
+
+async def announce_status(session: AsyncSession, message: Message) -> None:
+    await session.flush()
+    await announce(session, Change(ChangeKind.STATUS, message.inbox_id, message.thread_id, message.id))
