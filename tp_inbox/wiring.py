@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 from sqlmodel import col
 
 from tp_inbox.domain.errors import Unavailable
-from tp_inbox.jobs.worker import Worker
+from tp_inbox.jobs.worker import Crew, Worker
 from tp_inbox.services import registry
 from tp_inbox.services.account_links import AccountLinks
 from tp_inbox.services.assignment_lists import AssignmentLists
@@ -148,20 +148,23 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
     )
 
 
+def crew_of(wired: Wired) -> Crew:
+    """What a worker works with."""
+    return Crew(
+        dispatching=wired.dispatching,
+        polling=wired.polling,
+        receiving=wired.receiving,
+        numbers=wired.numbers,
+        sessions=wired.services.sessions,
+        sealing=Sealing(wired.db),
+    )
+
+
 async def run_worker(settings: Settings) -> None:
     """Until it is cancelled."""
     wired = wire(settings)
     await until_safe(wired)
-    worker = Worker(
-        wired.dispatching,
-        wired.polling,
-        wired.receiving,
-        wired.numbers,
-        wired.services.sessions,
-        Sealing(wired.db),
-        partial(locks.held, wired.db),
-        settings.poll_seconds,
-    )
+    worker = Worker(crew_of(wired), partial(locks.held, wired.db), settings.poll_seconds)
     feed = Feed(wired.db.url, partial(_wake_for, worker), partial(_wake, worker))
     listening = asyncio.create_task(feed.run())
     try:

@@ -19,7 +19,6 @@ from tp_inbox.jobs import worker as module
 from tp_inbox.jobs.worker import Worker
 from tp_inbox.services import receiving
 from tp_inbox.services.dispatching import Dispatching
-from tp_inbox.services.sealing import Sealing
 from tp_inbox.settings import BadSettings, Settings
 from tp_inbox.storage import locks
 from tp_inbox.storage.feed import Feed
@@ -27,17 +26,7 @@ from tp_inbox.storage.tables import District, InboundRequest
 
 
 def worker_of(town: Town, poll_seconds: int = 3600) -> Worker:
-    wired = town.wired
-    only_one = partial(locks.held, wired.db)
-    jobs = (
-        wired.dispatching,
-        wired.polling,
-        wired.receiving,
-        wired.numbers,
-        wired.services.sessions,
-        Sealing(wired.db),
-    )
-    return Worker(*jobs, only_one, poll_seconds)
+    return Worker(wiring.crew_of(town.wired), partial(locks.held, town.wired.db), poll_seconds)
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -30,29 +31,30 @@ ONE_AT_A_TIME = {"max_instances": 1, "coalesce": True, "misfire_grace_time": Non
 """A turn that comes late is taken late, once."""
 
 
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """The services that have work of their own to do."""
+
+    dispatching: Dispatching
+    polling: Polling
+    receiving: Receiving
+    numbers: Numbers
+    sessions: Sessions
+    sealing: Sealing
+
+
 class Worker:
-    def __init__(
-        self,
-        dispatching: Dispatching,
-        polling: Polling,
-        receiving: Receiving,
-        numbers: Numbers,
-        sessions: Sessions,
-        sealing: Sealing,
-        only_one: OnlyOne,
-        poll_seconds: int,
-    ) -> None:
-        self._dispatching = dispatching
-        self._numbers = numbers
+    def __init__(self, crew: Crew, only_one: OnlyOne, poll_seconds: int) -> None:
+        self._crew = crew
         self._only_one = only_one
         self._wake = asyncio.Event()
         self._turns: set[asyncio.Task[object]] = set()
         self._jobs: list[tuple[str, int, Job]] = [
-            ("poll delivery status", poll_seconds, polling.poll),
-            ("look up doubtful texts", 10, dispatching.look_up_doubtful),
-            ("route waiting webhooks", 5, receiving.route_waiting),
-            ("forget old sign-in failures", 3600, sessions.forget_old_failures),
-            ("seal the audit log", 60, sealing.seal),
+            ("poll delivery status", poll_seconds, crew.polling.poll),
+            ("look up doubtful texts", 10, crew.dispatching.look_up_doubtful),
+            ("route waiting webhooks", 5, crew.receiving.route_waiting),
+            ("forget old sign-in failures", 3600, crew.sessions.forget_old_failures),
+            ("seal the audit log", 60, crew.sealing.seal),
         ]
 
     async def run(self) -> None:
@@ -73,12 +75,12 @@ class Worker:
 
     async def _dispatch(self) -> None:
         while True:
-            if not await self._unbroken(self._safely("dispatch", self._dispatching.hand_over_due)):
+            if not await self._unbroken(self._safely("dispatch", self._crew.dispatching.hand_over_due)):
                 await self._rest()
 
     async def _buy_numbers(self) -> None:
         while True:
-            await self._safely("buy numbers", self._numbers.buy_wanted)
+            await self._safely("buy numbers", self._crew.numbers.buy_wanted)
             await asyncio.sleep(IDLE_SECONDS / 2)
 
     async def _rest(self) -> None:
