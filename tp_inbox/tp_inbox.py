@@ -77,7 +77,8 @@ async def lifespan() -> AsyncIterator[None]:
     live.install(tabs)
     internals.only_the_server_sends(app, tabs.push_names)
     process.feed = Feed(wired.db.url, lambda change: tabs.hear(app, change), lambda: tabs.reload_all(app))
-    running = [asyncio.create_task(work) for work in (_check_start(wired), process.feed.run(), _sweep(tabs))]
+    works = (_check_start(wired), process.feed.run(), _sweep(tabs), wired.beat.run())
+    running = [asyncio.create_task(work) for work in works]
     _settle_memory()
     yield
     for task in running:

@@ -13,6 +13,7 @@ from sqlalchemy import select, text
 from sqlmodel import col
 
 from tp_inbox.domain.errors import Unavailable
+from tp_inbox.domain.operating import ProcessKind
 from tp_inbox.jobs.worker import Crew, Worker
 from tp_inbox.services import registry
 from tp_inbox.services.account_links import AccountLinks
@@ -31,6 +32,7 @@ from tp_inbox.services.oversight import Oversight
 from tp_inbox.services.own_password import OwnPassword
 from tp_inbox.services.polling import Polling
 from tp_inbox.services.ports import SmsGateway
+from tp_inbox.services.processes import Beat, Processes
 from tp_inbox.services.receiving import Receiving
 from tp_inbox.services.reporting import Reporting
 from tp_inbox.services.roles import Roles
@@ -78,6 +80,8 @@ class Wired:
     reporting: Reporting
     polling: Polling
     numbers: Numbers
+    beat: Beat
+    processes: Processes
 
     async def require_safe_start(self) -> None:
         """Raises BadSettings for a carrier without an account, for a database of another version, and for a
@@ -97,10 +101,11 @@ class Wired:
 
     async def close(self) -> None:
         await self.gateway.aclose()
+        await self.beat.db.close()
         await self.db.close()
 
 
-def wire(settings: Settings, gateway: SmsGateway | None = None) -> Wired:
+def wire(settings: Settings, gateway: SmsGateway | None = None, kind: ProcessKind = ProcessKind.WEB) -> Wired:
     db = Database(settings.database)
     gateway = gateway or TwilioGateway(settings)
     receiving, reporting = Receiving(db), Reporting(db)
@@ -114,6 +119,8 @@ def wire(settings: Settings, gateway: SmsGateway | None = None) -> Wired:
         reporting=reporting,
         polling=Polling(db, gateway, reporting, receiving),
         numbers=Numbers(db, gateway),
+        beat=Beat(Database(settings.database, pool_size=1), kind),
+        processes=Processes(db),
     )
 
 
@@ -157,22 +164,24 @@ def crew_of(wired: Wired) -> Crew:
         numbers=wired.numbers,
         sessions=wired.services.sessions,
         sealing=Sealing(wired.db),
+        turned=wired.beat.turned,
     )
 
 
 async def run_worker(settings: Settings) -> None:
     """Until it is cancelled."""
-    wired = wire(settings)
+    wired = wire(settings, kind=ProcessKind.WORKER)
     await until_safe(wired)
     worker = Worker(crew_of(wired), partial(locks.held, wired.db), settings.poll_seconds)
     feed = Feed(wired.db.url, partial(_wake_for, worker), partial(_wake, worker))
-    listening = asyncio.create_task(feed.run())
+    beside = [asyncio.create_task(work) for work in (feed.run(), wired.beat.run())]
     try:
         await worker.run()
     finally:
-        listening.cancel()
-        with suppress(asyncio.CancelledError):
-            await listening
+        for task in beside:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         await wired.close()
 
 

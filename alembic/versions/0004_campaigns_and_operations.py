@@ -42,6 +42,7 @@ def upgrade() -> None:
     sa.Column('place', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('started_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('beat_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('turned_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('figures', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_process'))
     )

@@ -33,7 +33,7 @@ ONE_AT_A_TIME = {"max_instances": 1, "coalesce": True, "misfire_grace_time": Non
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """The services that have work of their own to do."""
+    """The services that have work of their own to do. ``turned`` is told whenever the dispatcher has gone round."""
 
     dispatching: Dispatching
     polling: Polling
@@ -41,6 +41,7 @@ class Crew:
     numbers: Numbers
     sessions: Sessions
     sealing: Sealing
+    turned: Callable[[], None]
 
 
 class Worker:
@@ -75,6 +76,7 @@ class Worker:
 
     async def _dispatch(self) -> None:
         while True:
+            self._crew.turned()
             if not await self._unbroken(self._safely("dispatch", self._crew.dispatching.hand_over_due)):
                 await self._rest()
 

@@ -15,13 +15,16 @@ from tp_inbox.storage.base import key, link, maybe, moment, now, words
 
 
 class Process(SQLModel, table=True):
-    """A web process or a worker that is up, as of its last beat. ``figures`` are what it counted since its start."""
+    """A web process or a worker that is up, as of its last beat. ``turned_at``: when a worker's dispatcher last went
+    round. ``figures`` are what it counted since its start.
+    """
 
     id: UUID = Field(primary_key=True)
     kind: ProcessKind = words(ProcessKind)
     place: str = Field(description="host:pid")
     started_at: datetime = now()
     beat_at: datetime = now()
+    turned_at: datetime | None = moment()
     figures: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
 
 
