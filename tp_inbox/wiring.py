@@ -17,6 +17,7 @@ from tp_inbox.domain.operating import ProcessKind
 from tp_inbox.jobs.worker import Crew, Worker
 from tp_inbox.services import registry
 from tp_inbox.services.account_links import AccountLinks
+from tp_inbox.services.alert_views import Alerts
 from tp_inbox.services.assignment_lists import AssignmentLists
 from tp_inbox.services.assignments import Assignments
 from tp_inbox.services.audit_log import AuditLog
@@ -147,6 +148,7 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
         roles=Roles(db, second_steps),
         schools=Schools(db),
         groups=Groups(db),
+        alerts=Alerts(db),
         staff_directory=StaffDirectory(db),
         explaining=Explaining(db, Oversight(db)),
         assignments=Assignments(db),

@@ -42,6 +42,7 @@ class AuditKind(StrEnum):
     GROUP_CHANGED = "group_changed"
     GROUP_DELETED = "group_deleted"
     NUMBER_CHANGED = "number_changed"
+    ALERT_SETTLED = "alert_settled"
     OVERSIGHT_OPENED = "oversight_opened"
     EXPORTED = "exported"
     NAMES_REMOVED = "names_removed"

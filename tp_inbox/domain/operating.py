@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -31,6 +32,37 @@ class AlertKind(StrEnum):
     SPOOLED = "spooled"
     """Webhooks came while the database was away."""
     DIFFERENCES = "differences"
+
+
+class Remedy(StrEnum):
+    """What ends an alert."""
+
+    NOTED = "noted"
+    """It tells of something that has happened; somebody says that they have seen to it."""
+    RESUME = "resume"
+    BUY_AGAIN = "buy_again"
+    REPLACE = "replace"
+    TRY_AGAIN = "try_again"
+    """Each of the texts that were left aside is tried again, where they are listed."""
+    BY_ITSELF = "by_itself"
+    """It stands while its cause does."""
+
+
+REMEDIES: Mapping[AlertKind, Remedy] = {
+    AlertKind.ACCOUNT_STOPPED: Remedy.RESUME,
+    AlertKind.CAMPAIGN_STOPPED: Remedy.RESUME,
+    AlertKind.NUMBER_STOPPED: Remedy.RESUME,
+    AlertKind.NUMBER_NOT_BOUGHT: Remedy.BUY_AGAIN,
+    AlertKind.NUMBER_GONE: Remedy.REPLACE,
+    AlertKind.NUMBER_MISPLACED: Remedy.BY_ITSELF,
+    AlertKind.WRONG_SENDER: Remedy.NOTED,
+    AlertKind.DOUBLED: Remedy.NOTED,
+    AlertKind.SPENDING_CAP: Remedy.NOTED,
+    AlertKind.NUMBER_CAP: Remedy.NOTED,
+    AlertKind.LEFT_ASIDE: Remedy.TRY_AGAIN,
+    AlertKind.SPOOLED: Remedy.NOTED,
+    AlertKind.DIFFERENCES: Remedy.NOTED,
+}
 
 
 class DifferenceKind(StrEnum):

@@ -237,6 +237,7 @@ KINDS: Mapping[AuditKind, Shown] = {
     K.GROUP_CHANGED: Shown(Group.SCHOOLS, "school", "changed the group of schools {group}"),
     K.GROUP_DELETED: Shown(Group.SCHOOLS, "removed", "deleted the group of schools {group}"),
     K.NUMBER_CHANGED: Shown(Group.NUMBERS, "number", _number_changed),
+    K.ALERT_SETTLED: Shown(Group.NUMBERS, "number", "marked an alert as done"),
     K.OVERSIGHT_OPENED: Shown(Group.OVERSIGHT, "eye", _oversight_opened),
     K.EXPORTED: Shown(Group.EXPORTS, "file", _exported),
     K.NAMES_REMOVED: Shown(Group.EXPORTS, "eraser", _names_removed),
@@ -282,6 +283,7 @@ LABELS: Mapping[str, str] = {
     "reason": "Reason",
     "number": "Number",
     "problem": "What went wrong",
+    "alert": "Alert",
     "auto_reply": "Answer to families",
     "permissions": "Allows",
     "schools": "Schools",
@@ -307,7 +309,7 @@ FACTS: Mapping[str, str] = {
     "issuer": "Signed in by",
     "before": "Older than",
 }
-TYPED = ("reason", "number", "problem", "auto_reply", "email", "search")
+TYPED = ("reason", "number", "problem", "alert", "auto_reply", "email", "search")
 """What stands by itself among the names, without a before."""
 
 

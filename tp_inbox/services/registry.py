@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tp_inbox.services.account_links import AccountLinks
+from tp_inbox.services.alert_views import Alerts
 from tp_inbox.services.assignment_lists import AssignmentLists
 from tp_inbox.services.assignments import Assignments
 from tp_inbox.services.audit_log import AuditLog
@@ -51,6 +52,7 @@ class Services:
     explaining: Explaining
     schools: Schools
     groups: Groups
+    alerts: Alerts
 
 
 _filled: list[Services] = []
