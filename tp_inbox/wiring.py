@@ -15,7 +15,7 @@ from sqlmodel import col
 from tp_inbox.domain.errors import Unavailable
 from tp_inbox.domain.operating import ProcessKind
 from tp_inbox.jobs.worker import Crew, Worker
-from tp_inbox.services import registry
+from tp_inbox.services import figures, registry
 from tp_inbox.services.account_links import AccountLinks
 from tp_inbox.services.alert_views import Alerts
 from tp_inbox.services.assignment_lists import AssignmentLists
@@ -120,7 +120,7 @@ def wire(settings: Settings, gateway: SmsGateway | None = None, kind: ProcessKin
         reporting=reporting,
         polling=Polling(db, gateway, reporting, receiving),
         numbers=Numbers(db, gateway),
-        beat=Beat(Database(settings.database, pool_size=1), kind),
+        beat=Beat(Database(settings.database, pool_size=1), kind, figures.taken),
         processes=Processes(db),
     )
 
