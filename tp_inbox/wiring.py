@@ -14,6 +14,7 @@ from sqlmodel import col
 
 from tp_inbox.domain.errors import Unavailable
 from tp_inbox.domain.operating import ProcessKind
+from tp_inbox.domain.pacing import Rates
 from tp_inbox.jobs.worker import Crew, Worker
 from tp_inbox.services import figures, registry
 from tp_inbox.services.account_links import AccountLinks
@@ -34,6 +35,7 @@ from tp_inbox.services.own_password import OwnPassword
 from tp_inbox.services.polling import Polling
 from tp_inbox.services.ports import SmsGateway
 from tp_inbox.services.processes import Beat, Processes
+from tp_inbox.services.queueing import Queues
 from tp_inbox.services.receiving import Receiving
 from tp_inbox.services.reporting import Reporting
 from tp_inbox.services.roles import Roles
@@ -154,6 +156,15 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
         assignments=Assignments(db),
         assignment_lists=AssignmentLists(db),
         oversight=Oversight(db),
+        queues=Queues(db, rates_of(settings)),
+    )
+
+
+def rates_of(settings: Settings) -> Rates:
+    return Rates(
+        settings.sender_segments_per_second,
+        settings.campaign_segments_per_second,
+        settings.account_segments_per_second,
     )
 
 

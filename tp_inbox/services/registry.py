@@ -20,6 +20,7 @@ from tp_inbox.services.inboxes import Inboxes
 from tp_inbox.services.leaving import Leaving
 from tp_inbox.services.oversight import Oversight
 from tp_inbox.services.own_password import OwnPassword
+from tp_inbox.services.queueing import Queues
 from tp_inbox.services.roles import Roles
 from tp_inbox.services.schools import Schools
 from tp_inbox.services.second_step import SecondSteps
@@ -53,6 +54,7 @@ class Services:
     schools: Schools
     groups: Groups
     alerts: Alerts
+    queues: Queues
 
 
 _filled: list[Services] = []

@@ -1,0 +1,114 @@
+"""How fast texts may leave, in segments: a bucket for each sender, each campaign, and the account.
+
+Nothing here reads a clock: ``now`` is in seconds of any clock that only goes forward.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+SPARE_SECONDS = 1.0
+"""Of work that may leave at once after a pause, one of many or not."""
+RESERVE = 10.0
+"""Segments, at least, that are kept for conversations: an answer leaves at once, whatever waits."""
+SLOWER, SLOWEST = 0.5, 0.1
+"""What a slowing does to a rate, and the part of it that is always left."""
+SLOWED_AT_MOST_EVERY = 5.0
+"""Seconds: one burst of complaints is one slowing."""
+RECOVERY = 300.0
+"""Seconds from a standstill back to the whole rate."""
+AT_CARRIER = 900.0
+"""Seconds of work that may lie at the carrier: what is there can be canceled no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Segments per second: of one number, of a campaign, of the whole account."""
+
+    sender: float
+    campaign: float
+    account: float
+
+    def shared_by(self, campaigns: int) -> Rates:
+        """What a campaign has when so many of them have work, and the account is the narrowest place."""
+        return replace(self, campaign=min(self.campaign, self.account / max(campaigns, 1)))
+
+
+class Bucket:
+    """Fills at its rate and is emptied by what leaves; a text that is longer than what is in it leaves a debt.
+
+    It has two parts. Conversations take from the reserve and from the spare part, so that what is one of many waits
+    for them; one of many takes from the spare part alone, so that it never keeps a conversation waiting.
+    """
+
+    def __init__(self, rate: float, now: float) -> None:
+        self.rate = rate
+        self._at = now
+        self._spare = 1.0  # who takes over does not know what has just left
+        self._reserve = self._most_reserve
+        self._part = 1.0
+        self._slowed_at = float("-inf")
+        self._closed_until = float("-inf")
+
+    def admits(self, now: float, *, bulk: bool) -> bool:
+        self._fill(now)
+        return now >= self._closed_until and (self._spare if bulk else self._reserve) > 0
+
+    def take(self, segments: int, now: float, *, bulk: bool) -> None:
+        self._fill(now)
+        self._spare -= segments
+        if not bulk:
+            self._reserve -= segments
+
+    def wait(self, now: float, *, bulk: bool) -> float:
+        """Seconds until it admits something, if nothing else leaves."""
+        self._fill(now)
+        missing = -(self._spare if bulk else self._reserve)
+        filling = missing / self._rate_now(now) if missing >= 0 else 0.0
+        return max(filling, self._closed_until - now, 0.0)
+
+    def slow(self, now: float, since: float | None = None) -> bool:
+        """The carrier is busy. ``since``: when it was noticed, if that was not now. Whether anything changed."""
+        noticed = now if since is None else since
+        if noticed - self._slowed_at < SLOWED_AT_MOST_EVERY:
+            return False
+        self._fill(now)
+        self._part = max(self.part(noticed) * SLOWER, SLOWEST)
+        self._slowed_at = noticed
+        return True
+
+    def close(self, until: float) -> None:
+        """The carrier has said when to come back."""
+        self._closed_until = max(self._closed_until, until)
+
+    def part(self, now: float) -> float:
+        """Of its rate, that is in use: it comes back by itself."""
+        return min(1.0, self._part + max(0.0, now - self._slowed_at) / RECOVERY)
+
+    def change_rate(self, rate: float, now: float) -> None:
+        self._fill(now)
+        self.rate = rate
+
+    @property
+    def _most_reserve(self) -> float:
+        return max(RESERVE, self.rate * SPARE_SECONDS)
+
+    def _rate_now(self, now: float) -> float:
+        return self.rate * self.part(now)
+
+    def _fill(self, now: float) -> None:
+        more = max(0.0, now - self._at) * self._rate_now(now)
+        self._at = max(now, self._at)
+        self._spare = min(self._spare + more, max(1.0, self.rate * SPARE_SECONDS))
+        self._reserve = min(self._reserve + more, self._most_reserve)
+
+
+def admit(buckets: Iterable[Bucket], segments: int, now: float, *, bulk: bool) -> bool:
+    """Takes from all of them when each of them admits it, else from none."""
+    all_of_them = list(buckets)
+    if not all(bucket.admits(now, bulk=bulk) for bucket in all_of_them):
+        return False
+    for bucket in all_of_them:
+        bucket.take(segments, now, bulk=bulk)
+    return True
