@@ -11,10 +11,14 @@ from tp_inbox.domain.consent import (
     ConsentKind,
     ConsentScope,
     ConsentSource,
+    Line,
     Reading,
+    Told,
     Verdict,
     closures,
+    coverage_sentence,
     lifted,
+    may_be_taken_back,
     opt_out_sentence,
     read_consent,
     standing,
@@ -119,83 +123,166 @@ def test_a_long_text_is_read_as_quickly_as_a_short_one() -> None:
     assert read_consent("stop sending the these all your any " * 400).verdict in Verdict
 
 
-NUMBER, SCHOOL, ALL = ConsentScope.NUMBER, ConsentScope.SCHOOL, ConsentScope.ALL
+NUMBER, SCHOOL, SHARED, ALL = ConsentScope.NUMBER, ConsentScope.SCHOOL, ConsentScope.SHARED, ConsentScope.ALL
 OUT, IN = ConsentKind.OPTED_OUT, ConsentKind.OPTED_IN
 NOON = datetime(2025, 11, 3, 18, 0, tzinfo=UTC)
-MARIAS_NUMBER, LINCOLN, WASHINGTON = 7, 1, 2
+MARIAS_NUMBER, ANOTHER_NUMBER, LINCOLN, WASHINGTON = 7, 8, 1, 2
+MARIA = Line(MARIAS_NUMBER, LINCOLN, {LINCOLN})
+"""She works at Lincoln alone."""
+NORA = Line(9, None, {LINCOLN, WASHINGTON})
+"""She works at both, so that her number is in the district's Messaging Service."""
 
 
-def event(kind: ConsentKind, scope: ConsentScope, *, minutes: int = 0, about: int | None = None) -> ConsentEvent:
-    number_id, school_id = (about if scope is NUMBER else None), (about if scope is SCHOOL else None)
-    return ConsentEvent(kind, scope, NOON + timedelta(minutes=minutes), number_id=number_id, school_id=school_id)
-
-
-def of_maria(*ledger: ConsentEvent) -> ConsentEvent | None:
-    return standing(ledger, number_id=MARIAS_NUMBER, school_ids={LINCOLN})
+def event(
+    kind: ConsentKind,
+    scope: ConsentScope,
+    *,
+    minutes: int = 0,
+    to: int | None = ANOTHER_NUMBER,
+    school: int = LINCOLN,
+    source: ConsentSource = ConsentSource.FAMILY,
+) -> ConsentEvent:
+    """``to``: the number that it was said to; None for what an admin has recorded."""
+    of_school = school if scope is SCHOOL else None
+    return ConsentEvent(kind, scope, NOON + timedelta(minutes=minutes), source, to, of_school)
 
 
 def test_a_family_that_said_nothing_may_be_texted() -> None:
-    assert of_maria() is None
+    assert standing([], MARIA) is None
 
 
-@pytest.mark.parametrize(("scope", "about"), [(NUMBER, MARIAS_NUMBER), (SCHOOL, LINCOLN), (ALL, None)])
-def test_an_opt_out_closes_what_it_reaches_until_a_newer_opt_in(scope: ConsentScope, about: int | None) -> None:
-    out = event(OUT, scope, about=about)
-    assert of_maria(out) == out
-    assert of_maria(out, event(IN, scope, minutes=1, about=about)) is None
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"scope": NUMBER, "to": MARIAS_NUMBER},
+        {"scope": SCHOOL},
+        {"scope": SCHOOL, "to": None},
+        {"scope": ALL, "to": None},
+    ],
+)
+def test_an_opt_out_closes_what_it_reaches_until_a_newer_opt_in(said: dict) -> None:
+    out = event(OUT, **said)
+    assert standing([out], MARIA) == out
+    assert standing([out, event(IN, minutes=1, **said)], MARIA) is None
 
 
-@pytest.mark.parametrize(("scope", "about"), [(NUMBER, 8), (SCHOOL, WASHINGTON)])
-def test_an_opt_out_elsewhere_closes_nothing_here(scope: ConsentScope, about: int) -> None:
-    assert of_maria(event(OUT, scope, about=about)) is None
+@pytest.mark.parametrize("said", [{"scope": NUMBER}, {"scope": SCHOOL, "school": WASHINGTON}, {"scope": SHARED}])
+def test_an_opt_out_elsewhere_closes_nothing_here(said: dict) -> None:
+    assert standing([event(OUT, **said)], MARIA) is None
 
 
-def test_an_opt_in_of_one_scope_leaves_the_others_closed() -> None:
-    out = event(OUT, ALL)
-    assert of_maria(out, event(IN, NUMBER, minutes=1, about=MARIAS_NUMBER)) == out
+def test_a_stop_to_a_school_does_not_reach_people_of_several_schools_and_the_other_way_round() -> None:
+    assert standing([event(OUT, SCHOOL)], NORA) is None
+    assert standing([event(OUT, SHARED)], NORA) is not None
+
+
+def test_what_an_admin_records_for_a_school_reaches_everybody_who_works_there() -> None:
+    for school in (LINCOLN, WASHINGTON):
+        out = event(OUT, SCHOOL, to=None, school=school, source=ConsentSource.STAFF)
+        assert standing([out], NORA) == out
+
+
+def test_a_stop_goes_with_the_number_that_it_was_said_to() -> None:
+    """Maria works at a second school now, and her number has moved to the district's Messaging Service."""
+    out = event(OUT, SCHOOL, to=MARIAS_NUMBER)
+    assert standing([out, event(OUT, SCHOOL, minutes=1)], Line(MARIAS_NUMBER, None, {LINCOLN, WASHINGTON})) == out
+
+
+def test_an_opt_in_about_something_else_leaves_it_closed() -> None:
+    out = event(OUT, ALL, to=None)
+    assert standing([out, event(IN, NUMBER, minutes=1, to=MARIAS_NUMBER)], MARIA) == out
+
+
+def test_a_familys_start_to_a_number_does_not_undo_what_an_admin_recorded_unless_it_closed_that_number() -> None:
+    recorded = event(OUT, SCHOOL, to=None, source=ConsentSource.STAFF)
+    assert standing([recorded, event(OUT, SCHOOL, minutes=1), event(IN, SCHOOL, minutes=2)], MARIA) == recorded
 
 
 def test_the_newest_wins_in_whatever_order_the_events_were_written() -> None:
-    out = event(OUT, SCHOOL, minutes=5, about=LINCOLN)
-    assert of_maria(out, event(IN, SCHOOL, minutes=1, about=LINCOLN)) == out
+    out = event(OUT, SCHOOL, minutes=5)
+    assert standing([out, event(IN, SCHOOL, minutes=1)], MARIA) == out
 
 
 def test_of_two_at_the_same_moment_the_one_written_last_wins() -> None:
-    out, back = event(OUT, SCHOOL, about=LINCOLN), event(IN, SCHOOL, about=LINCOLN)
-    assert of_maria(out, back) is None
-    assert of_maria(back, out) == out
-
-
-def test_a_number_of_several_schools_is_closed_when_one_of_them_is() -> None:
-    out = event(OUT, SCHOOL, about=WASHINGTON)
-    assert standing([out], number_id=MARIAS_NUMBER, school_ids=[LINCOLN, WASHINGTON]) == out
+    out, back = event(OUT, SCHOOL), event(IN, SCHOOL)
+    assert standing([out, back], MARIA) is None
+    assert standing([back, out], MARIA) == out
 
 
 def test_a_number_not_bought_yet_is_closed_by_its_school() -> None:
-    out = event(OUT, SCHOOL, about=LINCOLN)
-    assert standing([out], number_id=None, school_ids=[LINCOLN]) == out
+    out = event(OUT, SCHOOL)
+    assert standing([out], Line(None, LINCOLN, [LINCOLN])) == out
+
+
+def test_a_stop_to_a_colleague_who_has_left_ends_the_conversation_for_the_successor() -> None:
+    out = event(OUT, SHARED, to=5)
+    assert standing([out], Line(MARIAS_NUMBER, LINCOLN, {LINCOLN}, {5})) == out
 
 
 def test_start_lifts_everything_that_closed_the_number() -> None:
-    ledger = [event(OUT, ALL), event(OUT, SCHOOL, about=LINCOLN), event(OUT, NUMBER, about=MARIAS_NUMBER)]
-    closed = closures(ledger, number_id=MARIAS_NUMBER, school_ids=[LINCOLN])
+    ledger = [
+        event(OUT, ALL, to=None),
+        event(OUT, SCHOOL, to=None),
+        event(OUT, SCHOOL, to=MARIAS_NUMBER),
+        event(OUT, SCHOOL, minutes=-1),
+        event(OUT, NUMBER, to=MARIAS_NUMBER),
+    ]
+    closed = closures(ledger, MARIA)
     assert closed == ledger
-    assert of_maria(*ledger, *lifted(closed, NOON + timedelta(hours=1), ConsentSource.FAMILY)) is None
+    assert standing([*ledger, *lifted(closed, NOON + timedelta(hours=1), ConsentSource.FAMILY)], MARIA) is None
 
 
-def sentence(scope: ConsentScope, source: ConsentSource = ConsentSource.FAMILY, year: int = 2025) -> str:
-    out = ConsentEvent(OUT, scope, datetime(2025, 11, 4, 3, 0, tzinfo=UTC), source)
-    return opt_out_sentence(out, ZoneInfo("America/Chicago"), date(year, 12, 1))
+@pytest.mark.parametrize("source", [ConsentSource.FAMILY, ConsentSource.CARRIER])
+def test_staff_take_back_only_what_staff_have_recorded(source: ConsentSource) -> None:
+    recorded = event(OUT, SCHOOL, to=None, source=ConsentSource.STAFF)
+    assert may_be_taken_back([recorded])
+    assert not may_be_taken_back([recorded, event(OUT, SCHOOL, source=source)])
+    assert not may_be_taken_back([])
+
+
+def told(year: int = 2025, *elsewhere: str) -> Told:
+    return Told(ZoneInfo("America/Chicago"), date(year, 12, 1), "Lincoln Middle School", "Dora Diaz", elsewhere)
+
+
+def said(scope: ConsentScope, source: ConsentSource = ConsentSource.FAMILY, to: int | None = 1) -> ConsentEvent:
+    return ConsentEvent(OUT, scope, datetime(2025, 11, 4, 3, 0, tzinfo=UTC), source, to, LINCOLN)
 
 
 def test_the_composer_says_why_it_is_closed_and_what_opens_it() -> None:
-    assert sentence(NUMBER) == (
+    assert opt_out_sentence(said(NUMBER), told()) == (
         "This family texted STOP to this number on Nov 3. You cannot text them from it until they text START."
     )
-    assert sentence(SCHOOL) == (
-        "This family texted STOP to this school on Nov 3. Nobody at the school can text them until they text START."
+    assert opt_out_sentence(said(SCHOOL), told()) == (
+        "This family texted STOP to Lincoln Middle School on Nov 3. "
+        "Nobody can text them from the school’s numbers until they text START."
     )
-    assert sentence(ALL, ConsentSource.STAFF, 2026) == (
+    assert opt_out_sentence(said(ALL, ConsentSource.STAFF, to=None), told(2026)) == (
         "This family asked for no more texts from the district on Nov 3, 2025. "
         "Nobody can text them until they text START."
     )
+    assert opt_out_sentence(said(SCHOOL), told(), to_earlier_number=True) == (
+        "This family texted STOP to the number from which this conversation was handed over on Nov 3. "
+        "You cannot text them until they text START."
+    )
+
+
+def test_the_panel_says_what_a_stop_to_one_number_means_for_the_others() -> None:
+    assert coverage_sentence(said(SCHOOL), told(2025, "Roosevelt High School")) == (
+        "Texts from Lincoln Middle School are stopped: the family texted STOP on Nov 3. "
+        "This covers the school’s number and the personal numbers of everyone who works only there. "
+        "Roosevelt High School and people of several schools are not covered."
+    )
+    assert "Other schools and people of several schools are not" in coverage_sentence(said(SCHOOL), told())
+    assert coverage_sentence(said(SHARED, ConsentSource.CARRIER), told()) == (
+        "Texts from people of several schools are stopped: "
+        "the phone company reported on Nov 3 that the family has stopped them. "
+        "This covers the personal numbers of everyone who works at several schools. "
+        "The schools’ own numbers and people of one school are not covered."
+    )
+    assert coverage_sentence(said(SCHOOL, ConsentSource.STAFF, to=None), told()) == (
+        "Texts from Lincoln Middle School are stopped: "
+        "Dora Diaz recorded on Nov 3 that the family wants no more. "
+        "This covers the school’s number and the personal numbers of everyone who works there. "
+        "People who do not work there are not covered."
+    )
+    assert "every school" in coverage_sentence(said(ALL, to=None), told())

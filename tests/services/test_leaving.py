@@ -254,9 +254,7 @@ class TestStopInAConversationThatGoesOn:
     async def test_a_stop_to_the_old_number_closes_it_for_the_successor(self, town: Town, handed_over: int) -> None:
         assert await self.closed(town, handed_over) == ""
         await receive(town, "STOP", to=BOBS_NUMBER)
-        assert "texted STOP to the number from which this conversation was handed over" in await self.closed(
-            town, handed_over
-        )
+        assert "texted STOP to Lincoln Middle School" in await self.closed(town, handed_over)
         with pytest.raises(NotAllowed, match="STOP"):
             await send(town, "alice", handed_over)
 

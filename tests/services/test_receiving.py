@@ -257,7 +257,7 @@ class TestConsent:
         event = await the(town, ConsentEvent)
         assert (event.kind, event.scope, event.source) == (
             ConsentKind.OPTED_OUT,
-            ConsentScope.NUMBER,
+            ConsentScope.SCHOOL,
             ConsentSource.FAMILY,
         )
         assert event.message_id == (await the(town, Message)).id
@@ -286,7 +286,7 @@ class TestConsent:
         await receive(town, "STOP")
         assert len(await rows(town, ConsentEvent)) == 2
 
-    async def test_a_stop_to_one_number_closes_no_other(self, town: Town) -> None:
+    async def test_a_stop_to_one_school_closes_no_other(self, town: Town) -> None:
         await receive(town, "STOP", to=ROOSEVELT_NUMBER)
         assert (await send(town, "alice", await town.school())).state == "queued"
 
@@ -315,7 +315,7 @@ class TestConsent:
         await add(town, event)
         alice, head = await town.actor("alice"), town.wired.services.threads.head
         for thread in (await town.school(), await town.personal("alice")):
-            assert ("this school" in (await head(alice, thread)).closed) is (school == LINCOLN)
+            assert (LINCOLN in (await head(alice, thread)).closed) is (school == LINCOLN)
 
     async def test_a_start_that_is_found_late_does_not_undo_a_later_stop(self, town: Town) -> None:
         now = datetime.now(UTC)

@@ -240,12 +240,14 @@ def _born(years: int, days_later: int) -> date:
 class TestConsent:
     async def test_a_family_that_said_stop_is_not_texted_from_that_number(self, town: Town) -> None:
         await receive(town, "STOP")
-        with pytest.raises(NotAllowed, match="texted STOP to this number"):
+        with pytest.raises(NotAllowed, match="texted STOP to Lincoln Middle School"):
             await send(town, "alice", await town.school())
 
-    async def test_a_stop_to_the_school_leaves_a_persons_number_open(self, town: Town) -> None:
+    async def test_a_stop_to_the_school_closes_the_numbers_of_its_people_too(self, town: Town) -> None:
         await receive(town, "STOP")
-        assert (await send(town, "alice", await town.personal("alice"))).state == "queued"
+        with pytest.raises(NotAllowed, match="the school’s numbers"):
+            await send(town, "alice", await town.personal("alice"))
+        assert (await send(town, "nora", await town.personal("nora"))).state == "queued"
 
     async def test_a_start_opens_it_again(self, town: Town) -> None:
         await receive(town, "STOP")

@@ -4,6 +4,8 @@ Opt-outs are honoured in any reasonable wording (47 CFR 64.1200(a)(10)): a clear
 likely by asking the member of staff who reads it.
 """
 
+from __future__ import annotations
+
 import re
 import unicodedata
 from collections.abc import Collection, Iterable
@@ -193,7 +195,11 @@ class ConsentSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ConsentEvent:
-    """One line of a family phone's ledger. ``number_id`` belongs to scope NUMBER, ``school_id`` to SCHOOL."""
+    """One line of a family phone's ledger. ``school_id`` belongs to scope SCHOOL.
+
+    ``number_id``: the number of ours that it was said to. None on what an admin has recorded for a school or the
+    district, which reaches people and not numbers.
+    """
 
     kind: ConsentKind
     scope: ConsentScope
@@ -203,64 +209,182 @@ class ConsentEvent:
     school_id: int | None = None
 
     @property
-    def target(self) -> tuple[ConsentScope, int | None]:
-        """What the event is about; of all events about one target the newest counts."""
-        ids = {ConsentScope.NUMBER: self.number_id, ConsentScope.SCHOOL: self.school_id}
-        return self.scope, ids.get(self.scope)
+    def target(self) -> tuple[ConsentScope, int | None, bool]:
+        """What the event is about: an opt-in ends the opt-outs before it that are about the same."""
+        said_to_a_number = self.number_id is not None
+        if self.scope is ConsentScope.NUMBER:
+            return self.scope, self.number_id, said_to_a_number
+        return self.scope, self.school_id, said_to_a_number
 
 
-def standing(
-    ledger: Iterable[ConsentEvent], *, number_id: int | None, school_ids: Collection[int]
-) -> ConsentEvent | None:
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A number of ours as consent sees it.
+
+    ``number_id``: None for one that is not bought yet. ``campaign_school_id``: whose Messaging Service it is in; None
+    for the district's. ``school_ids``: for which its inbox writes. ``earlier_number_ids``: numbers of colleagues who
+    have left and whose conversation goes on here; a STOP to one of them ends it, whoever has it now.
+    """
+
+    number_id: int | None
+    campaign_school_id: int | None = None
+    school_ids: Collection[int] = ()
+    earlier_number_ids: Collection[int] = ()
+
+    def is_reached_by(self, event: ConsentEvent) -> bool:
+        """What a family says reaches as far as the carrier blocks, and always the number that it was said to, wherever
+        that has moved meanwhile. What an admin records for a school reaches everybody who works there.
+        """
+        if event.number_id is not None and event.number_id in (self.number_id, *self.earlier_number_ids):
+            return True
+        if event.scope is ConsentScope.SCHOOL:
+            said_to_a_number = event.number_id is not None
+            mine = event.school_id in self.school_ids and not said_to_a_number
+            return mine or event.school_id == self.campaign_school_id
+        shared = event.scope is ConsentScope.SHARED and self.campaign_school_id is None
+        return shared or event.scope is ConsentScope.ALL
+
+
+def standing(ledger: Iterable[ConsentEvent], line: Line) -> ConsentEvent | None:
     """The opt-out that closes one of our numbers to a family phone, the widest first; None when it is open.
 
-    ``ledger`` holds that phone's events in the order written; ``school_ids`` are the schools for which the
-    number writes; ``number_id`` is None for a number not bought yet.
+    ``ledger`` holds that phone's events in the order written.
     """
-    return next(iter(closures(ledger, number_id=number_id, school_ids=school_ids)), None)
+    return next(iter(closures(ledger, line)), None)
 
 
-def closures(
-    ledger: Iterable[ConsentEvent],
-    *,
-    number_id: int | None,
-    school_ids: Collection[int],
-    earlier_number_ids: Collection[int] = (),
-) -> list[ConsentEvent]:
-    """Every opt-out that closes the number: of the events about one target the newest wins, on a tie the last.
+def closures(ledger: Iterable[ConsentEvent], line: Line) -> list[ConsentEvent]:
+    """Every opt-out that closes the number and that no later opt-in has lifted, the widest and newest first."""
+    return sorted((event for event in not_lifted(ledger) if line.is_reached_by(event)), key=_width)
 
-    ``earlier_number_ids``: numbers of colleagues who have left and whose conversation goes on here. A STOP to one
-    of them ends the conversation, whoever has it now.
-    """
-    newest = {event.target: event for event in sorted(ledger, key=lambda event: event.at)}
-    targets = [
-        (ConsentScope.ALL, None),
-        *((ConsentScope.SCHOOL, school_id) for school_id in sorted(school_ids)),
-        (ConsentScope.NUMBER, number_id),
-        *((ConsentScope.NUMBER, earlier) for earlier in sorted(earlier_number_ids)),
-    ]
-    found = (newest.get(target) for target in targets)
-    return [event for event in found if event and event.kind is ConsentKind.OPTED_OUT]
+
+def not_lifted(ledger: Iterable[ConsentEvent]) -> list[ConsentEvent]:
+    """The opt-outs that stand. Of two events at the same moment, the one that was written last is the later one."""
+    standing: dict[tuple[ConsentScope, int | None, bool], list[ConsentEvent]] = {}
+    for event in sorted(ledger, key=lambda event: event.at):
+        if event.kind is ConsentKind.OPTED_IN:
+            standing.pop(event.target, None)
+        else:
+            standing.setdefault(event.target, []).append(event)
+    return [event for events in standing.values() for event in events]
+
+
+def _width(opt_out: ConsentEvent) -> tuple[int, bool, float]:
+    widest_first = (ConsentScope.ALL, ConsentScope.SCHOOL, ConsentScope.SHARED, ConsentScope.NUMBER)
+    return widest_first.index(opt_out.scope), opt_out.number_id is not None, -opt_out.at.timestamp()
 
 
 def lifted(closed: Iterable[ConsentEvent], at: datetime, source: ConsentSource) -> list[ConsentEvent]:
-    """What to write when the family opts in again: one opt-in for every opt-out that closed the number."""
-    return [replace(event, kind=ConsentKind.OPTED_IN, at=at, source=source) for event in closed]
+    """What to write when the number is opened again: one opt-in for everything that closed it."""
+    by_target = {event.target: event for event in closed}
+    return [replace(event, kind=ConsentKind.OPTED_IN, at=at, source=source) for event in by_target.values()]
 
 
-def opt_out_sentence(opt_out: ConsentEvent, zone: tzinfo, today: date, *, to_earlier_number: bool = False) -> str:
-    """Why the composer is closed, and what opens it; the day is that of ``zone``, with its year if not today's."""
-    target, consequence = _EARLIER if to_earlier_number else _REACH[opt_out.scope]
-    day = opt_out.at.astimezone(zone).date()
-    when = f"{day:%b} {day.day}" if day.year == today.year else f"{day:%b} {day.day}, {day.year}"
+def may_be_taken_back(closed: Collection[ConsentEvent]) -> bool:
+    """Staff undo what staff have recorded; what a family has said itself ends by its START alone."""
+    return bool(closed) and all(event.source is ConsentSource.STAFF for event in closed)
+
+
+# In words ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the sentences need. ``zone``: where the day is that of; ``today``: there. ``school``: of scope SCHOOL.
+
+    ``by``: who recorded it, for source STAFF. ``elsewhere``: other schools of the family.
+    """
+
+    zone: tzinfo
+    today: date
+    school: str = ""
+    by: str = ""
+    elsewhere: tuple[str, ...] = ()
+
+    def day_of(self, event: ConsentEvent) -> str:
+        """With its year when that is not today's."""
+        day = event.at.astimezone(self.zone).date()
+        return f"{day:%b} {day.day}" if day.year == self.today.year else f"{day:%b} {day.day}, {day.year}"
+
+    def in_words(self, pattern: str) -> str:
+        return pattern.format(school=self.school or "this school", others=self._others)
+
+    @property
+    def _others(self) -> str:
+        return ", ".join(self.elsewhere) or "Other schools"
+
+
+def opt_out_sentence(opt_out: ConsentEvent, told: Told, *, to_earlier_number: bool = False) -> str:
+    """Why the composer is closed, and what opens it."""
+    reach = _EARLIER if to_earlier_number else _reach_of(opt_out)
     said = "texted STOP to" if opt_out.source is ConsentSource.FAMILY else "asked for no more texts from"
-    return f"This family {said} {target} on {when}. {consequence} until they text START."
+    closed = f"This family {said} {reach.target} on {told.day_of(opt_out)}. {reach.consequence} until they text START."
+    return told.in_words(closed)
+
+
+def coverage_sentence(opt_out: ConsentEvent, told: Told) -> str:
+    """What is stopped, since when and by whom, and what that means for the district's other numbers."""
+    reach = _reach_of(opt_out)
+    return f"{told.in_words(reach.stopped)}: {_said(opt_out, told)}. {told.in_words(reach.covered)}"
+
+
+def _said(opt_out: ConsentEvent, told: Told) -> str:
+    day = told.day_of(opt_out)
+    return {
+        ConsentSource.FAMILY: f"the family texted STOP on {day}",
+        ConsentSource.CARRIER: f"the phone company reported on {day} that the family has stopped them",
+        ConsentSource.STAFF: f"{told.by or 'a colleague'} recorded on {day} that the family wants no more",
+    }[opt_out.source]
+
+
+def _reach_of(opt_out: ConsentEvent) -> Reach:
+    recorded = opt_out.scope is ConsentScope.SCHOOL and opt_out.number_id is None
+    return _EVERYONE_AT_SCHOOL if recorded else _REACH[opt_out.scope]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """To whom it was said and what follows, for the composer; what is stopped and what that covers, for the panel."""
+
+    target: str
+    consequence: str
+    stopped: str = ""
+    covered: str = ""
 
 
 _REACH = {
-    ConsentScope.NUMBER: ("this number", "You cannot text them from it"),
-    ConsentScope.SCHOOL: ("this school", "Nobody at the school can text them"),
-    ConsentScope.SHARED: ("somebody of several schools", "Nobody who works at several schools can text them"),
-    ConsentScope.ALL: ("the district", "Nobody can text them"),
+    ConsentScope.NUMBER: Reach(
+        target="this number",
+        consequence="You cannot text them from it",
+        stopped="Texts from this number are stopped",
+        covered="No other number of the schools is covered.",
+    ),
+    ConsentScope.SCHOOL: Reach(
+        target="{school}",
+        consequence="Nobody can text them from the school’s numbers",
+        stopped="Texts from {school} are stopped",
+        covered="This covers the school’s number and the personal numbers of everyone who works only there. "
+        "{others} and people of several schools are not covered.",
+    ),
+    ConsentScope.SHARED: Reach(
+        target="somebody who works at several schools",
+        consequence="Nobody who does can text them",
+        stopped="Texts from people of several schools are stopped",
+        covered="This covers the personal numbers of everyone who works at several schools. "
+        "The schools’ own numbers and people of one school are not covered.",
+    ),
+    ConsentScope.ALL: Reach(
+        target="the district",
+        consequence="Nobody can text them",
+        stopped="All texts from the district are stopped",
+        covered="This covers every school and everyone who works for the district.",
+    ),
 }
-_EARLIER = ("the number from which this conversation was handed over", "You cannot text them")
+_EVERYONE_AT_SCHOOL = Reach(
+    target="{school}",
+    consequence="Nobody who works there can text them",
+    stopped="Texts from {school} are stopped",
+    covered="This covers the school’s number and the personal numbers of everyone who works there. "
+    "People who do not work there are not covered.",
+)
+_EARLIER = Reach("the number from which this conversation was handed over", "You cannot text them")

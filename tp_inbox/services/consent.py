@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 
@@ -11,11 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from tp_inbox.domain import consent as domain
-from tp_inbox.domain.consent import ConsentKind, ConsentScope, ConsentSource
+from tp_inbox.domain.consent import ConsentKind, ConsentScope, ConsentSource, Line
 from tp_inbox.storage.feed import Change, ChangeKind, announce
-from tp_inbox.storage.queries.continued import earlier_parts
+from tp_inbox.storage.queries.continued import earlier_numbers
+from tp_inbox.storage.queries.ids import among
 from tp_inbox.storage.queries.places import HELD
-from tp_inbox.storage.tables import ConsentEvent, FamilyPhone, Inbox, Number, Thread
+from tp_inbox.storage.tables import Campaign, ConsentEvent, FamilyPhone, Inbox, Message, Number, Thread
+from tp_inbox.storage.tables.messages import Purpose
 
 
 async def lock_phones(session: AsyncSession, phone_ids: Collection[int]) -> list[FamilyPhone]:
@@ -23,7 +26,7 @@ async def lock_phones(session: AsyncSession, phone_ids: Collection[int]) -> list
 
     Always before a lock on a thread and, for several phones, by id: so nobody waits in a circle.
     """
-    phones = select(FamilyPhone).where(col(FamilyPhone.id).in_(phone_ids)).order_by(col(FamilyPhone.id))
+    phones = select(FamilyPhone).where(among(col(FamilyPhone.id), phone_ids)).order_by(col(FamilyPhone.id))
     return list(await session.scalars(phones.with_for_update(key_share=True)))
 
 
@@ -39,55 +42,120 @@ async def opt_out_of(
     session: AsyncSession, phone_id: int, inbox_id: int, number_id: int | None
 ) -> domain.ConsentEvent | None:
     """Why our number may not text this phone; None when it may."""
-    return next(iter(await _closures(session, phone_id, inbox_id, number_id)), None)
+    return (await opt_outs_of(session, [phone_id], inbox_id, number_id)).get(phone_id)
+
+
+async def opt_outs_of(
+    session: AsyncSession, phone_ids: Collection[int], inbox_id: int, number_id: int | None
+) -> dict[int, domain.ConsentEvent]:
+    """By phone, why this number of the inbox may not text it; phones that it may text are left out.
+
+    The same few queries for one phone and for ten thousand.
+    """
+    closed = await closures_of(session, phone_ids, inbox_id, number_id)
+    return {phone_id: found[0] for phone_id, found in closed.items()}
+
+
+async def closures_of(
+    session: AsyncSession, phone_ids: Collection[int], inbox_id: int, number_id: int | None
+) -> dict[int, list[domain.ConsentEvent]]:
+    """By phone, everything that closes this number of the inbox; phones that are open are left out."""
+    ledgers = await ledgers_of(session, phone_ids)
+    if not ledgers:
+        return {}
+    lines = await lines_to(session, ledgers, inbox_id, number_id)
+    closed = {phone_id: domain.closures(ledger, lines[phone_id]) for phone_id, ledger in ledgers.items()}
+    return {phone_id: found for phone_id, found in closed.items() if found}
+
+
+async def ledgers_of(session: AsyncSession, phone_ids: Collection[int]) -> Mapping[int, list[domain.ConsentEvent]]:
+    """By phone, in the order written; phones of which nothing is written are left out."""
+    rows = await session.scalars(
+        select(ConsentEvent).where(among(col(ConsentEvent.phone_id), phone_ids)).order_by(col(ConsentEvent.id))
+    )
+    ledgers: dict[int, list[domain.ConsentEvent]] = defaultdict(list)
+    for row in rows:
+        ledgers[row.phone_id].append(
+            domain.ConsentEvent(row.kind, row.scope, row.at, row.source, row.number_id, row.school_id)
+        )
+    return ledgers
+
+
+async def lines_to(
+    session: AsyncSession, phone_ids: Collection[int], inbox_id: int, number_id: int | None
+) -> dict[int, Line]:
+    """By phone, this number of the inbox as consent sees it."""
+    schools = await _schools_written_for(session, inbox_id)
+    campaign = await _campaign_school(session, number_id, schools)
+    earlier = await earlier_numbers(session, inbox_id, phone_ids)
+    return {i: Line(number_id, campaign, schools, earlier.get(i, ())) for i in phone_ids}
+
+
+async def holds_back(session: AsyncSession, message: Message, phone_id: int) -> bool:
+    """Whether the family's wish keeps this text from leaving. Only what confirms a STOP leaves after it."""
+    if message.purpose is Purpose.STOP_CONFIRMED:
+        return False
+    return await opt_out_of(session, phone_id, message.inbox_id, message.number_id) is not None
 
 
 async def opt_out(
-    session: AsyncSession, thread: Thread, number_id: int, source: ConsentSource, message_id: int, at: datetime
+    session: AsyncSession,
+    thread: Thread,
+    number_id: int,
+    source: ConsentSource,
+    message_id: int,
+    at: datetime,
+    staff_id: int | None = None,
 ) -> None:
-    """A STOP to one number of ours. Said twice it is written twice: the ledger only grows."""
+    """A STOP to one number of ours reaches as far as the carrier blocks: all that are in its Messaging Service.
+
+    Said twice it is written twice: the ledger only grows.
+    """
     await lock_phones(session, [thread.phone_id])
-    event = domain.ConsentEvent(ConsentKind.OPTED_OUT, ConsentScope.NUMBER, at, source, number_id=number_id)
-    await _write(session, thread, [event], message_id)
+    school_id = await _campaign_school(session, number_id, ())
+    scope = ConsentScope.SHARED if school_id is None else ConsentScope.SCHOOL
+    event = domain.ConsentEvent(ConsentKind.OPTED_OUT, scope, at, source, number_id, school_id)
+    await write(session, thread.phone_id, [event], message_id=message_id, staff_id=staff_id)
 
 
-async def opt_in(session: AsyncSession, thread: Thread, number_id: int, message_id: int, at: datetime) -> None:
-    """A family's START, or a YES: opens whatever closed this number to them, and is nothing on an open one."""
-    await lock_phones(session, [thread.phone_id])
-    closed = await _closures(session, thread.phone_id, thread.inbox_id, number_id)
-    said_before = [event for event in closed if event.at <= at]
-    await _write(session, thread, domain.lifted(said_before, at, ConsentSource.FAMILY), message_id)
-
-
-async def _closures(
-    session: AsyncSession, phone_id: int, inbox_id: int, number_id: int | None
+async def opt_in(
+    session: AsyncSession, thread: Thread, number_id: int, message_id: int, at: datetime
 ) -> list[domain.ConsentEvent]:
-    ledger = await _ledger(session, phone_id)
-    if not ledger:
-        return []
-    schools = await _schools_written_for(session, inbox_id)
-    earlier = await _earlier_numbers(session, phone_id, inbox_id)
-    return domain.closures(ledger, number_id=number_id, school_ids=schools, earlier_number_ids=earlier)
+    """A family's START, or a YES: opens whatever closed this number to them, and is nothing on an open one.
+
+    What it lifted; a STOP that is newer than it stays.
+    """
+    await lock_phones(session, [thread.phone_id])
+    closed = await closures_of(session, [thread.phone_id], thread.inbox_id, number_id)
+    said_before = [event for event in closed.get(thread.phone_id, ()) if event.at <= at]
+    opened = domain.lifted(said_before, at, ConsentSource.FAMILY)
+    await write(session, thread.phone_id, opened, message_id=message_id)
+    return opened
 
 
-async def _earlier_numbers(session: AsyncSession, phone_id: int, inbox_id: int) -> set[int]:
-    """Numbers of colleagues who have left, from which the conversation of this inbox and phone was handed over."""
-    here = select(col(Thread.id)).where(col(Thread.inbox_id) == inbox_id, col(Thread.phone_id) == phone_id)
-    thread_id = await session.scalar(here)
-    parts = await earlier_parts(session, thread_id) if thread_id else {}
-    owners = (
-        select(col(Number.id))
-        .join(Inbox, col(Inbox.staff_id) == col(Number.staff_id))
-        .join(Thread, col(Thread.inbox_id) == col(Inbox.id))
-    )
-    return set(await session.scalars(owners.where(col(Thread.id).in_(parts)))) if parts else set()
+async def write(
+    session: AsyncSession,
+    phone_id: int,
+    events: Iterable[domain.ConsentEvent],
+    *,
+    message_id: int | None = None,
+    staff_id: int | None = None,
+) -> None:
+    """Under the phone's lock."""
+    rows = [
+        ConsentEvent(phone_id=phone_id, message_id=message_id, staff_id=staff_id, **asdict(event)) for event in events
+    ]
+    if rows:
+        session.add_all(rows)
+        await session.flush()
+        await announce_change(session, phone_id)
 
 
-async def _ledger(session: AsyncSession, phone_id: int) -> list[domain.ConsentEvent]:
-    rows = await session.scalars(
-        select(ConsentEvent).where(col(ConsentEvent.phone_id) == phone_id).order_by(col(ConsentEvent.id))
-    )
-    return [domain.ConsentEvent(r.kind, r.scope, r.at, r.source, r.number_id, r.school_id) for r in rows]
+async def announce_change(session: AsyncSession, phone_id: int) -> None:
+    """To every thread with the family: a STOP to one number closes the composers of others."""
+    threads = select(col(Thread.id), col(Thread.inbox_id)).where(col(Thread.phone_id) == phone_id)
+    for thread_id, inbox_id in (await session.execute(threads)).all():
+        await announce(session, Change(ChangeKind.CONSENT, inbox=inbox_id, thread=thread_id))
 
 
 async def _schools_written_for(session: AsyncSession, inbox_id: int) -> set[int]:
@@ -102,7 +170,9 @@ async def _schools_written_for(session: AsyncSession, inbox_id: int) -> set[int]
     return set(await session.scalars(query))
 
 
-async def _write(session: AsyncSession, thread: Thread, events: Iterable[domain.ConsentEvent], message_id: int) -> None:
-    for event in events:
-        session.add(ConsentEvent(phone_id=thread.phone_id, message_id=message_id, **asdict(event)))
-        await announce(session, Change(ChangeKind.CONSENT, inbox=thread.inbox_id, thread=thread.id))
+async def _campaign_school(session: AsyncSession, number_id: int | None, schools: Collection[int]) -> int | None:
+    """Whose Messaging Service the number is in, or will be once it is bought; None for the district's."""
+    if number_id is None:
+        return next(iter(schools)) if len(schools) == 1 else None
+    of_number = select(col(Campaign.school_id)).join(Number, col(Number.campaign_id) == col(Campaign.id))
+    return await session.scalar(of_number.where(col(Number.id) == number_id))

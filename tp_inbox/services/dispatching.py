@@ -30,7 +30,7 @@ from tp_inbox.services.ports import (
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.tables import Message, Number, Staff, Thread
-from tp_inbox.storage.tables.messages import NumberState
+from tp_inbox.storage.tables.messages import NumberState, Purpose
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +149,7 @@ def _due() -> Select[Message, int]:
 async def _is_open(session: AsyncSession, message: Message, phone_id: int) -> bool:
     """Asks once more before it leaves: for consent, under the same lock as STOP; for its age; and for its author."""
     reason = None
-    if await consent.opt_out_of(session, phone_id, message.inbox_id, message.number_id):
+    if await consent.holds_back(session, message, phone_id):
         reason = FailureReason.OPTED_OUT
     elif message.created_at < utc_now() - TOO_OLD:
         reason = FailureReason.EXPIRED
@@ -164,6 +164,8 @@ async def _still_stands(session: AsyncSession, message: Message) -> bool:
     """Whether its author is still here; an automatic reply, whether the owner of its number is still away."""
     if message.author_id is not None:
         return bool(await session.scalar(select(col(Staff.active)).where(col(Staff.id) == message.author_id)))
+    if message.purpose is not Purpose.AUTOMATIC:
+        return True
     return (await session.get_one(Number, message.number_id)).quarantined_until is not None
 
 

@@ -14,12 +14,11 @@ from sqlmodel import col
 
 from tp_inbox.domain import access, composing, segments
 from tp_inbox.domain.access import Actor, InboxKind, InboxRef
-from tp_inbox.domain.consent import ConsentEvent, opt_out_sentence
 from tp_inbox.domain.delivery import DeliveryState
 from tp_inbox.domain.eligibility import may_text_student
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound, Refusal
 from tp_inbox.domain.permissions import Permission
-from tp_inbox.services import actors, consent
+from tp_inbox.services import actors, consent, consent_panel
 from tp_inbox.services.inboxes import message_row, status_of
 from tp_inbox.services.numbers import number_of, owned_by, stopped
 from tp_inbox.services.views import LengthView, MessageRow
@@ -27,7 +26,7 @@ from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
 from tp_inbox.storage.queries.families import people_at, schools_of
 from tp_inbox.storage.queries.scope import own_thread
-from tp_inbox.storage.tables import District, Draft, FamilyPhone, Message, Number, School, Staff, Thread
+from tp_inbox.storage.tables import Draft, FamilyPhone, Message, Number, School, Staff, Thread
 from tp_inbox.storage.tables.messages import Direction
 
 MISSED_ONE = (
@@ -141,8 +140,8 @@ async def refusal_now(session: AsyncSession, actor: Actor, thread: Thread, inbox
     if sentence := await too_young(session, thread.phone_id):
         return NotAllowed(sentence)
     number = await session.scalar(owned_by(inbox))
-    if opt_out := await consent.opt_out_of(session, thread.phone_id, inbox.id, number.id if number else None):
-        return NotAllowed(await _why_closed(session, opt_out, number))
+    if sentence := await consent_panel.why_closed(session, thread.phone_id, inbox.id, number.id if number else None):
+        return NotAllowed(sentence)
     return stopped(number) if number else None
 
 
@@ -182,12 +181,6 @@ def length_of(wording: Wording, written: str) -> LengthView:
         costly=segments.hint(body) or "",
         too_long=f"{over:,} characters too long" if over else "",
     )
-
-
-async def _why_closed(session: AsyncSession, opt_out: ConsentEvent, number: Number | None) -> str:
-    zone = ZoneInfo(await session.scalar(select(col(District.time_zone))) or "UTC")
-    elsewhere = opt_out.number_id not in (None, number.id if number else None)
-    return opt_out_sentence(opt_out, zone, datetime.now(zone).date(), to_earlier_number=elsewhere)
 
 
 async def too_young(session: AsyncSession, phone_id: int) -> str | None:
