@@ -37,6 +37,7 @@ from tp_inbox.services.ports import SmsGateway
 from tp_inbox.services.processes import Beat, Processes
 from tp_inbox.services.queueing import Queues
 from tp_inbox.services.receiving import Receiving
+from tp_inbox.services.reconciliations import Reconciliations
 from tp_inbox.services.reporting import Reporting
 from tp_inbox.services.roles import Roles
 from tp_inbox.services.schools import SchoolFields, Schools
@@ -156,6 +157,7 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
         assignments=Assignments(db),
         assignment_lists=AssignmentLists(db),
         oversight=Oversight(db),
+        reconciliations=Reconciliations(db),
         queues=Queues(db, rates_of(settings)),
     )
 

@@ -21,6 +21,7 @@ from tp_inbox.services.leaving import Leaving
 from tp_inbox.services.oversight import Oversight
 from tp_inbox.services.own_password import OwnPassword
 from tp_inbox.services.queueing import Queues
+from tp_inbox.services.reconciliations import Reconciliations
 from tp_inbox.services.roles import Roles
 from tp_inbox.services.schools import Schools
 from tp_inbox.services.second_step import SecondSteps
@@ -55,6 +56,7 @@ class Services:
     groups: Groups
     alerts: Alerts
     queues: Queues
+    reconciliations: Reconciliations
 
 
 _filled: list[Services] = []
