@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 
 from tp_inbox import logs, wiring
 from tp_inbox.domain.errors import FAULT, Refusal, SignedOut, Unavailable
-from tp_inbox.services import registry
+from tp_inbox.services import figures, registry
 from tp_inbox.services.changes import Changes
 from tp_inbox.services.ports import InboundText, StatusReport
 from tp_inbox.settings import BadSettings, settings
@@ -26,13 +26,16 @@ from tp_inbox.web.addresses import sockets
 from tp_inbox.web.components.shell import first_paint, toasts
 from tp_inbox.web.gate import Gate, show_out
 from tp_inbox.web.headers import with_headers
-from tp_inbox.web.routes import exports, health, second_step, sign_in, sso, welcome
+from tp_inbox.web.routes import exports, health, metrics, second_step, sign_in, sso, welcome
 from tp_inbox.web.routes.front_door import front_door
 from tp_inbox.web.routes.origin import with_origin
 from tp_inbox.web.states.push import PushState
 from tp_inbox.web.states.thread import ThreadState
 
 log = logging.getLogger(__name__)
+
+POLL_TAKES = 60.0
+"""Seconds, when much has happened since the last one."""
 
 
 class Process:
@@ -53,15 +56,22 @@ class Process:
     async def report(self, report: StatusReport) -> None:
         await self.running.reporting.report(report)
 
+    async def figures(self) -> bytes:
+        return await self.running.watching.figures()
+
     async def database_answers(self) -> bool:
-        try:
-            await self.running.db.ping()
-        except Unavailable:
-            return False
+        await self.running.db.ping()
         return True
 
     async def feed_listens(self) -> bool:
         return self.feed is not None and self.feed.listening.is_set()
+
+    async def dispatcher_turns(self) -> bool:
+        return await self.running.processes.dispatching()
+
+    async def poller_is_on_time(self) -> bool:
+        seconds = await self.running.watching.poller_seconds()
+        return seconds is not None and seconds < settings().poll_seconds * 3 + POLL_TAKES
 
 
 process = Process()
@@ -75,6 +85,7 @@ async def lifespan() -> AsyncIterator[None]:
     registry.fill(wired.services)
     tabs = live.Live(Changes(wired.db), PushState.changed, PushState.reload())
     live.install(tabs)
+    figures.watch_tabs(tabs.count)
     internals.only_the_server_sends(app, tabs.push_names)
     process.feed = Feed(wired.db.url, lambda change: tabs.hear(app, change), lambda: tabs.reload_all(app))
     works = (_check_start(wired), process.feed.run(), _sweep(tabs), wired.beat.run())
@@ -136,7 +147,12 @@ def _settle_memory() -> None:
 
 
 def _routes() -> Starlette:
-    checks = {"database": process.database_answers, "feed": process.feed_listens}
+    checks = {
+        health.DATABASE: process.database_answers,
+        health.FEED: process.feed_listens,
+        health.DISPATCHER: process.dispatcher_turns,
+        health.POLLER: process.poller_is_on_time,
+    }
     return Starlette(
         routes=[
             *webhooks.routes(settings(), process.receive, process.report),
@@ -146,6 +162,7 @@ def _routes() -> Starlette:
             *sso.routes(settings()),
             *exports.routes(),
             *health.routes(checks),
+            *metrics.routes(settings(), process.figures),
         ]
     )
 

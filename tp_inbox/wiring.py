@@ -37,7 +37,6 @@ from tp_inbox.services.ports import SmsGateway
 from tp_inbox.services.processes import Beat, Processes
 from tp_inbox.services.queueing import Queues
 from tp_inbox.services.receiving import Receiving
-from tp_inbox.services.reconciliations import Reconciliations
 from tp_inbox.services.reporting import Reporting
 from tp_inbox.services.roles import Roles
 from tp_inbox.services.schools import SchoolFields, Schools
@@ -49,6 +48,7 @@ from tp_inbox.services.staff import StaffAccounts
 from tp_inbox.services.staff_directory import StaffDirectory
 from tp_inbox.services.threads import Threads
 from tp_inbox.services.vault import Purpose, Vault
+from tp_inbox.services.watching import Watching
 from tp_inbox.settings import BadSettings, Settings
 from tp_inbox.storage import locks, migrate as migrations
 from tp_inbox.storage.database import Database
@@ -86,6 +86,7 @@ class Wired:
     numbers: Numbers
     beat: Beat
     processes: Processes
+    watching: Watching
 
     async def require_safe_start(self) -> None:
         """Raises BadSettings for a carrier without an account, for a database of another version, and for a
@@ -113,18 +114,21 @@ def wire(settings: Settings, gateway: SmsGateway | None = None, kind: ProcessKin
     db = Database(settings.database)
     gateway = gateway or TwilioGateway(settings)
     receiving, reporting = Receiving(db), Reporting(db)
+    services, processes = build_services(db, settings), Processes(db)
+    beat = Beat(Database(settings.database, pool_size=1), kind, figures.taken)
     return Wired(
         settings=settings,
         db=db,
         gateway=gateway,
-        services=build_services(db, settings),
+        services=services,
         receiving=receiving,
         dispatching=Dispatching(db, gateway),
         reporting=reporting,
         polling=Polling(db, gateway, reporting, receiving),
         numbers=Numbers(db, gateway),
-        beat=Beat(Database(settings.database, pool_size=1), kind, figures.taken),
-        processes=Processes(db),
+        beat=beat,
+        processes=processes,
+        watching=Watching(db, processes, services.queues, beat),
     )
 
 
@@ -157,7 +161,6 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
         assignments=Assignments(db),
         assignment_lists=AssignmentLists(db),
         oversight=Oversight(db),
-        reconciliations=Reconciliations(db),
         queues=Queues(db, rates_of(settings)),
     )
 

@@ -124,6 +124,10 @@ class Running:
     turning: bool
     figures: dict[str, Any]
 
+    @property
+    def is_worker(self) -> bool:
+        return self.kind is ProcessKind.WORKER
+
 
 class Processes:
     def __init__(self, db: Database) -> None:

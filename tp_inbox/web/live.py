@@ -95,6 +95,10 @@ class Live:
         tab = self._tabs.get(token)
         return tab.staff_id if tab else None
 
+    def count(self) -> int:
+        """Tabs that hear of changes; one that was just closed may be among them."""
+        return len(self._tabs)
+
     def is_push(self, event: Event) -> bool:
         return event.name in self.push_names
 
@@ -191,6 +195,8 @@ async def _that_may_see(change: Change, tabs: dict[str, Tab], people: dict[int, 
         return _with_other_rights(tabs, people)
     if change.kind in PERSONS_OWN:
         return [t for t, tab in tabs.items() if tab.session_id in people]
+    if change.kind is ChangeKind.ALERT:
+        return [t for t, tab in tabs.items() if (a := people.get(tab.session_id)) and access.manages_schools(a)]
     inbox = await services().inboxes.inbox_ref(change.inbox or 0)
     return [t for t, tab in tabs.items() if (a := people.get(tab.session_id)) and access.may_read(a, inbox)]
 
