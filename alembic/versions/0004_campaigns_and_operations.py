@@ -60,6 +60,7 @@ def upgrade() -> None:
     sa.Column('school_id', sa.BigInteger(), nullable=True),
     sa.Column('sid', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('problem', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('full_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('stopped_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('next_attempt_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('attempts', sa.Integer(), nullable=False),

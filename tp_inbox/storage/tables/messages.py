@@ -22,6 +22,8 @@ class NumberState(StrEnum):
     QUARANTINED = "quarantined"
     GONE = "gone"
     """The carrier does not have it any more, and we did not give it back."""
+    RELEASING = "releasing"
+    """Being given back: nobody uses it again, and the carrier may have it still."""
     RELEASED = "released"
     """Given back. Its row stays for what was written from it; whoever has the number now is somebody else."""
 
@@ -75,6 +77,7 @@ class Campaign(SQLModel, table=True):
     school_id: int | None = maybe("school.id")
     sid: str | None = Field(default=None, unique=True)
     problem: str = Field(default="", description="for an admin; why there is no service yet")
+    full_at: datetime | None = moment(description="when its service took no more numbers")
     stopped_at: datetime | None = moment()
     next_attempt_at: datetime = now()
     attempts: int = Field(default=0)
