@@ -102,6 +102,8 @@ async def opens_pages(i: Inspection) -> None:
         "schools": (access.manages_schools(actor), lambda: s.schools.all(actor)),
         "a school": (access.manages_schools(actor), lambda: s.schools.school(actor, i.world.schools[0])),
         "groups": (access.manages_schools(actor), lambda: s.groups.all(actor)),
+        "alerts": (access.manages_schools(actor), lambda: s.alerts.open(actor)),
+        "how many alerts": (access.manages_schools(actor), lambda: s.alerts.count(actor)),
         "groups as a file": (access.manages_schools(actor), lambda: s.groups.as_csv(actor)),
         "the log": (access.views_audit_log(actor), lambda: s.audit_log.page(actor, log)),
         "staff as a file": (

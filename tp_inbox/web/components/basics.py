@@ -43,7 +43,7 @@ def icon_button(name: str, label: str, **props: Any) -> rx.Component:
     return rx.el.button(icon(name), type="button", class_name="icon-button", aria_label=label, title=label, **props)
 
 
-def badge(count: rx.Var[int], label: str) -> rx.Component:
+def badge(count: rx.Var[int], label: str | rx.Var[str]) -> rx.Component:
     """A number of unread things; nothing when there are none."""
     shown = rx.cond(count > 99, "99+", count.to_string())
     return rx.cond(

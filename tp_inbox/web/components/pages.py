@@ -15,6 +15,7 @@ SECTIONS = (
     ("staff", "users", "Staff"),
     ("roles", "key-round", "Roles"),
     ("schools", "school", "Schools"),
+    ("numbers", "phone", "Numbers"),
     ("audit", "scroll-text", "Audit log"),
 )
 

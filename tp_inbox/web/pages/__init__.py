@@ -11,6 +11,7 @@ from tp_inbox.web.pages.bulk import bulk
 from tp_inbox.web.pages.invite import invite
 from tp_inbox.web.pages.messages import messages
 from tp_inbox.web.pages.not_found import not_found
+from tp_inbox.web.pages.numbers import numbers
 from tp_inbox.web.pages.oversight import oversight
 from tp_inbox.web.pages.roles import roles
 from tp_inbox.web.pages.schools import schools
@@ -22,6 +23,7 @@ from tp_inbox.web.states.audit_page import AuditPage
 from tp_inbox.web.states.bulk_page import BulkPage
 from tp_inbox.web.states.invite_page import InvitePage
 from tp_inbox.web.states.messages_page import MessagesPage
+from tp_inbox.web.states.numbers_page import NumbersPage
 from tp_inbox.web.states.oversight_page import OversightPage
 from tp_inbox.web.states.roles_page import RolesPage
 from tp_inbox.web.states.schools_page import SchoolsPage
@@ -66,6 +68,7 @@ def add_to(app: rx.App) -> None:
     app.add_page(home, route="/admin", title=f"Admin – {PRODUCT}", on_load=ShellState.go_to_admin)
     app.add_page(audit, route="/admin/audit/[[...splat]]", title=f"Audit log – {PRODUCT}", on_load=AuditPage.open)
     app.add_page(schools, route="/admin/schools/[[...splat]]", title=f"Schools – {PRODUCT}", on_load=SchoolsPage.open)
+    app.add_page(numbers, route="/admin/numbers", title=f"Numbers – {PRODUCT}", on_load=NumbersPage.open)
     app.add_page(staff, route="/admin/staff", title=f"Staff – {PRODUCT}", on_load=StaffListPage.open)
     app.add_page(bulk, route="/admin/staff/bulk", title=f"Roles for many people – {PRODUCT}", on_load=BulkPage.open)
     app.add_page(roles, route="/admin/roles/[[...splat]]", title=f"Roles – {PRODUCT}", on_load=RolesPage.open)

@@ -20,6 +20,7 @@ from tp_inbox.web.states.inbox import InboxState
 from tp_inbox.web.states.invite_page import InvitePage
 from tp_inbox.web.states.messages_page import MessagesPage
 from tp_inbox.web.states.new_message import NewMessageState
+from tp_inbox.web.states.numbers_page import NumbersPage
 from tp_inbox.web.states.oversight_page import OversightPage
 from tp_inbox.web.states.roles_page import RolesPage
 from tp_inbox.web.states.schools_page import SchoolsPage, SchoolState
@@ -38,6 +39,7 @@ PAGES = {
     "admin/roles": RolesPage,
     "admin/audit": AuditPage,
     "admin/schools": SchoolsPage,
+    "admin/numbers": NumbersPage,
     "admin/staff": StaffListPage,
     "admin/staff/*": PersonPage,
     "admin/staff/bulk": BulkPage,
@@ -61,6 +63,8 @@ class PushState(rx.State):
             return None
         if changed.change.kind is ChangeKind.ACCESS:
             return await self._look_again()
+        if changed.change.kind is ChangeKind.ALERT:
+            return await self._hear_alert()
         try:
             if await self._may_see(changed):
                 await self._show(changed)
@@ -72,6 +76,15 @@ class PushState(rx.State):
     async def reload(self) -> rx.event.EventSpec | None:
         """Changes may have been missed; whatever page the tab shows loads again."""
         return await self._load_again()
+
+    async def _hear_alert(self) -> None:
+        """The count beside Admin follows, and the page of alerts where it is open."""
+        if not access.manages_schools(actor()):
+            return
+        if _page_at(path_of(self)) is NumbersPage:
+            await self._load_again()
+        else:
+            await (await self.get_state(ShellState))._count_alerts()
 
     async def _may_see(self, changed: Changed) -> bool:
         change = changed.change

@@ -19,10 +19,17 @@ SECTIONS = {
     "staff": access.manages_staff,
     "roles": access.manages_roles,
     "schools": access.manages_schools,
+    "numbers": access.manages_schools,
     "audit": access.views_audit_log,
 }
 """The sections of Admin, and who may use each."""
-SECTION_NAMES = {"staff": "Staff", "roles": "Roles", "schools": "Schools", "audit": "Audit log"}
+SECTION_NAMES = {
+    "staff": "Staff",
+    "roles": "Roles",
+    "schools": "Schools",
+    "numbers": "Numbers",
+    "audit": "Audit log",
+}
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,8 @@ class ShellState(rx.State):
     sees_oversight: bool = False
     admin: list[str] = []
     """The sections of Admin that this person may use, in their order."""
+    alerts: int = 0
+    """How many stand; of those who may not see them, none."""
     ready: bool = False
 
     @rx.var
@@ -113,6 +122,10 @@ class ShellState(rx.State):
     async def _count(self) -> None:
         """Comes after the list, so that a text which arrives between the two is counted once."""
         self.tabs = await services().inboxes.tabs(actor())
+        await self._count_alerts()
+
+    async def _count_alerts(self) -> None:
+        self.alerts = await services().alerts.count(actor()) if access.manages_schools(actor()) else 0
 
     def _shift(self, box: str, threads: int) -> None:
         """So many threads more, or fewer, have unread texts."""
