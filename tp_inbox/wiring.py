@@ -29,6 +29,8 @@ from tp_inbox.services.groups import Groups
 from tp_inbox.services.identities import Identities
 from tp_inbox.services.inboxes import Inboxes
 from tp_inbox.services.leaving import Leaving
+from tp_inbox.services.number_admin import NumberAdmin
+from tp_inbox.services.number_limits import Limits
 from tp_inbox.services.numbers import Numbers
 from tp_inbox.services.oversight import Oversight
 from tp_inbox.services.own_password import OwnPassword
@@ -37,6 +39,7 @@ from tp_inbox.services.ports import SmsGateway
 from tp_inbox.services.processes import Beat, Processes
 from tp_inbox.services.queueing import Queues
 from tp_inbox.services.receiving import Receiving
+from tp_inbox.services.reconciliations import Reconciliations
 from tp_inbox.services.reporting import Reporting
 from tp_inbox.services.roles import Roles
 from tp_inbox.services.schools import SchoolFields, Schools
@@ -155,7 +158,9 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
         roles=Roles(db, second_steps),
         schools=Schools(db),
         groups=Groups(db),
+        number_admin=NumberAdmin(db, limits_of(settings), settings.segment_price),
         alerts=Alerts(db),
+        reconciliations=Reconciliations(db),
         staff_directory=StaffDirectory(db),
         explaining=Explaining(db, Oversight(db)),
         assignments=Assignments(db),
@@ -170,6 +175,17 @@ def rates_of(settings: Settings) -> Rates:
         settings.sender_segments_per_second,
         settings.campaign_segments_per_second,
         settings.account_segments_per_second,
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """How many numbers the district rents."""
+    return Limits(
+        personal=settings.personal_number_cap,
+        per_campaign=settings.numbers_per_campaign,
+        pool=settings.pool_per_campaign,
+        price=settings.number_price,
+        spending=settings.monthly_spending_cap,
     )
 
 

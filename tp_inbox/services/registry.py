@@ -18,6 +18,7 @@ from tp_inbox.services.groups import Groups
 from tp_inbox.services.identities import Identities
 from tp_inbox.services.inboxes import Inboxes
 from tp_inbox.services.leaving import Leaving
+from tp_inbox.services.number_admin import NumberAdmin
 from tp_inbox.services.oversight import Oversight
 from tp_inbox.services.own_password import OwnPassword
 from tp_inbox.services.queueing import Queues
@@ -54,6 +55,7 @@ class Services:
     explaining: Explaining
     schools: Schools
     groups: Groups
+    number_admin: NumberAdmin
     alerts: Alerts
     queues: Queues
     reconciliations: Reconciliations

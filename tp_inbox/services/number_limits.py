@@ -1,0 +1,50 @@
+"""How many numbers a district rents: counted under one lock, so that two who ask at once do not share the last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from tp_inbox.storage.tables import Number
+from tp_inbox.storage.tables.messages import NumberState
+
+_CAP_LOCK = 7_100_001
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``personal``: numbers of people, in the district. ``per_campaign``: all numbers of one campaign, of which
+    ``pool`` places are kept for shared ones. ``spending`` and ``price``: dollars a month, for all and for one.
+    """
+
+    personal: int
+    per_campaign: int
+    pool: int
+    price: float
+    spending: float | None = None
+
+
+def is_rented() -> ColumnElement[bool]:
+    """Paid for, or about to be: not what was never bought, and is not being bought."""
+    bought = and_(col(Number.sid).is_not(None), col(Number.state).not_in([NumberState.GONE, NumberState.RELEASED]))
+    wanted = col(Number.state).in_([NumberState.WANTED, NumberState.BUYING]) & col(Number.quarantined_until).is_(None)
+    return or_(bought, wanted)
+
+
+async def hold(session: AsyncSession) -> None:
+    """Until the transaction ends nobody else counts, and nobody wants another number."""
+    await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _CAP_LOCK})
+
+
+async def count(session: AsyncSession, *conditions: ColumnElement[bool]) -> int:
+    return await session.scalar(select(func.count()).select_from(Number).where(is_rented(), *conditions)) or 0
+
+
+async def is_affordable(session: AsyncSession, limits: Limits) -> bool:
+    """Whether one more number stays within the spending cap."""
+    if limits.spending is None:
+        return True
+    return (await count(session) + 1) * limits.price <= limits.spending + 1e-9
