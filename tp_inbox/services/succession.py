@@ -33,6 +33,16 @@ TOO_LATE = timedelta(hours=1)
 """A text that was found so long after it came is answered by nobody at that hour."""
 
 
+async def who_has_left(session: AsyncSession, number: Number, thread: Thread) -> int | None:
+    """To whom the family wrote that is not here any more: the number's owner or, where several people share it, the
+    thread's. None for everybody else.
+    """
+    if not number.pooled:
+        return number.staff_id if number.quarantined_until else None
+    owner = select(col(Inbox.staff_id)).where(col(Inbox.id) == thread.inbox_id).scalar_subquery()
+    return await session.scalar(select(col(HandOver.staff_id)).where(STANDS, col(HandOver.staff_id) == owner))
+
+
 async def thread_that_goes_on(session: AsyncSession, thread: Thread) -> Thread:
     """Where a family's text to somebody who has left is read: the furthest thread whose owner reads it; without
     one, the thread itself. A conversation that nobody decided about, because it was not open when they left, is
@@ -48,23 +58,34 @@ async def thread_that_goes_on(session: AsyncSession, thread: Thread) -> Thread:
 
 
 async def reply_to(
-    session: AsyncSession, number: Number, phone: FamilyPhone, message: Message, reading: Reading, *, was_closed: bool
+    session: AsyncSession,
+    staff_id: int,
+    number: Number,
+    phone: FamilyPhone,
+    message: Message,
+    reading: Reading,
+    *,
+    was_closed: bool,
 ) -> None:
-    """Queues the automatic reply to a family's text, under the family phone's lock, unless something forbids it."""
-    hand_over = await session.scalar(STANDING.where(col(HandOver.staff_id) == number.staff_id))
+    """Queues the automatic reply to a family's text, under the family phone's lock, unless something forbids it.
+
+    ``staff_id``: who has left.
+    """
+    hand_over = await session.scalar(STANDING.where(col(HandOver.staff_id) == staff_id))
     if hand_over is None or not hand_over.auto_reply or not _asks_for_a_person(reading, was_closed=was_closed):
         return
     if message.created_at < utc_now() - TOO_LATE or await _was_answered(session, number, phone):
         return
-    if not await _may_be_texted(session, number, phone):
+    if not await _may_be_texted(session, staff_id, number, phone):
         return
-    reply = await _reply(session, number, message, hand_over.auto_reply)
+    reply = await _reply(session, staff_id, number, message, hand_over.auto_reply)
     session.add(reply)
     await session.flush()
     await announce(session, Change(ChangeKind.MESSAGE, reply.inbox_id, reply.thread_id, reply.id))
 
 
-STANDING = select(HandOver).where(col(HandOver.ended_at).is_(None))
+STANDS = col(HandOver.ended_at).is_(None)
+STANDING = select(HandOver).where(STANDS)
 
 
 async def _handed_over_now(session: AsyncSession, thread: Thread) -> Thread | None:
@@ -116,17 +137,16 @@ async def _was_answered(session: AsyncSession, number: Number, phone: FamilyPhon
     answered = select(col(Message.id)).where(
         col(Message.recipient) == phone.e164,
         col(Message.number_id) == number.id,
-        col(Message.direction) == Direction.OUT,
-        col(Message.author_id).is_(None),
+        col(Message.purpose) == Purpose.AUTOMATIC,
         col(Message.created_at) > utc_now() - ONE_REPLY_IN,
     )
     return await session.scalar(answered.limit(1)) is not None
 
 
-async def _may_be_texted(session: AsyncSession, number: Number, phone: FamilyPhone) -> bool:
+async def _may_be_texted(session: AsyncSession, staff_id: int, number: Number, phone: FamilyPhone) -> bool:
     """As if the person who has left wrote: families of their schools, old enough, and not opted out."""
-    inbox = (await session.scalars(select(Inbox).where(col(Inbox.staff_id) == number.staff_id))).one()
-    person = (await actors_of(session, [number.staff_id or 0]))[number.staff_id or 0]
+    inbox = (await session.scalars(select(Inbox).where(col(Inbox.staff_id) == staff_id))).one()
+    person = (await actors_of(session, [staff_id]))[staff_id]
     schools = await schools_of(session, phone.id)
     if not access.may_send(replace(person, active=True), inbox_ref(inbox), schools):
         return False
@@ -134,9 +154,9 @@ async def _may_be_texted(session: AsyncSession, number: Number, phone: FamilyPho
     return closed is None and await too_young(session, phone.id) is None
 
 
-async def _reply(session: AsyncSession, number: Number, message: Message, words: str) -> Message:
+async def _reply(session: AsyncSession, staff_id: int, number: Number, message: Message, words: str) -> Message:
     """In the thread where the family's text is read, from the number that it came to, and from nobody in person."""
-    body = composing.compose(words, introduction=await _introduction(session, number, message))
+    body = composing.compose(words, introduction=await _introduction(session, staff_id, number, message))
     return Message(
         thread_id=message.thread_id,
         inbox_id=message.inbox_id,
@@ -152,14 +172,15 @@ async def _reply(session: AsyncSession, number: Number, message: Message, words:
     )
 
 
-async def _introduction(session: AsyncSession, number: Number, message: Message) -> str | None:
+async def _introduction(session: AsyncSession, staff_id: int, number: Number, message: Message) -> str | None:
     """For a family that never got a text from this number: which school it is, and how to end texts."""
     before = select(col(Message.id)).where(
         col(Message.number_id) == number.id,
         col(Message.recipient) == message.sender,
+        col(Message.purpose).in_([Purpose.WRITTEN, Purpose.AUTOMATIC]),
         col(Message.direction) == Direction.OUT,
     )
     if await session.scalar(before.limit(1)) is not None:
         return None
-    school = select(col(School.name)).where(col(School.id).in_(schools_worked_at(number.staff_id or 0)))
+    school = select(col(School.name)).where(col(School.id).in_(schools_worked_at(staff_id)))
     return composing.introduction_for_school(await session.scalar(school.order_by(col(School.name)).limit(1)) or "")
