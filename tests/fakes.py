@@ -15,11 +15,15 @@ from tp_inbox.services.ports import (
     Ambiguous,
     BoughtNumber,
     CarrierAway,
+    CarrierNumber,
     CarrierText,
     Handover,
     NotAccepted,
     NumberRefused,
     OutgoingText,
+    ServiceFull,
+    ServiceGone,
+    ServiceRefused,
 )
 
 FOR_SALE = tuple(f"+1{area}5550{line}" for area in ("202", "303") for line in range(100, 200))
@@ -52,9 +56,15 @@ class FakeGateway:
         self.ledger: dict[str, CarrierText] = {}
         self.bought: dict[str, BoughtNumber] = {}
         self.labels: dict[str, str] = {}
+        self.services: dict[str, set[str]] = {}
+        self.released: list[str] = []
+        self.elsewhere: set[str] = set()
+        """SIDs of numbers whose webhooks lead somewhere else."""
+        self.service_size = 400
         self.away = False
         self.sells: NumberRefused | None = None
         self._for_sale = list(for_sale)
+        self._service_sids: dict[str, str] = {}
         self._any_sender = any_sender
         self._script: deque[Handover | Loss] = deque()
         self._refused: dict[str, NotAccepted] = {}
@@ -126,6 +136,52 @@ class FakeGateway:
             raise self.sells or NumberRefused("That number is not for sale.", retry=True)
         self.labels[e164] = label
         return self.bought.setdefault(e164, BoughtNumber(f"PN{next(self._count):032x}", e164))
+
+    async def our_numbers(self) -> list[CarrierNumber]:
+        self._must_be_there()
+        return [
+            CarrierNumber(n.sid, n.e164, self.labels.get(n.e164, ""), "", "", leads_here=n.sid not in self.elsewhere)
+            for n in self.bought.values()
+        ]
+
+    async def lead_here(self, number_sid: str) -> None:
+        self._must_be_there()
+        self.elsewhere.discard(number_sid)
+
+    async def release_number(self, number_sid: str) -> None:
+        self._must_be_there()
+        self.released.append(number_sid)
+        self.bought = {e164: number for e164, number in self.bought.items() if number.sid != number_sid}
+        for members in self.services.values():
+            members.discard(number_sid)
+
+    async def make_service(self, label: str) -> str:
+        self._must_be_there()
+        sid = self._service_sids.setdefault(label, f"MG{len(self._service_sids) + 1:032x}")
+        self.services.setdefault(sid, set())
+        return sid
+
+    async def put_into_service(self, service_sid: str, number_sid: str, ours: Collection[str]) -> None:
+        members = await self._members(service_sid)
+        if number_sid in members:
+            return
+        before = next((sid for sid, there in self.services.items() if number_sid in there), None)
+        if before and before not in ours:
+            raise ServiceRefused("This number is in a service that is not ours.")
+        if len(members) >= self.service_size:
+            raise ServiceFull("The service is full.")
+        if before:
+            self.services[before].discard(number_sid)
+        members.add(number_sid)
+
+    async def numbers_in(self, service_sid: str) -> frozenset[str]:
+        return frozenset(await self._members(service_sid))
+
+    async def _members(self, service_sid: str) -> set[str]:
+        self._must_be_there()
+        if service_sid not in self.services:
+            raise ServiceGone("There is no such service.")
+        return self.services[service_sid]
 
     async def aclose(self) -> None:
         return None

@@ -10,7 +10,16 @@ from typing import Protocol
 import pytest
 
 from tp_inbox.domain.delivery import DeliveryState, FailureReason
-from tp_inbox.services.ports import Accepted, CarrierText, NotAccepted, NumberRefused, OutgoingText, SmsGateway
+from tp_inbox.services.ports import (
+    Accepted,
+    CarrierText,
+    NotAccepted,
+    NumberRefused,
+    OutgoingText,
+    ServiceGone,
+    ServiceRefused,
+    SmsGateway,
+)
 
 INVALID = "+12025550199"
 """A number that the carrier of each variant refuses."""
@@ -29,6 +38,10 @@ class World(Protocol):
 
     async def deliver(self, sid: str) -> None:
         """Returns when the text is on the family's phone, as far as the carrier's ledger tells."""
+        ...
+
+    async def lead_astray(self, number_sid: str) -> None:
+        """Somebody changes the number's webhooks in the carrier's console."""
         ...
 
 
@@ -135,6 +148,62 @@ class GatewayContract:
         with pytest.raises(NumberRefused) as refused:
             await world.gateway.buy_number(family, "Not ours to buy")
         assert refused.value.reason.endswith(".")
+
+    async def test_a_bought_number_is_among_ours_and_leads_here_until_it_is_released(self, world, school):
+        ours = {number.e164: number for number in await world.gateway.our_numbers()}
+        assert ours[school].leads_here and ours[school].label == "Lincoln High"
+        await world.gateway.release_number(ours[school].sid)
+        assert school not in {number.e164 for number in await world.gateway.our_numbers()}
+        await world.gateway.release_number(ours[school].sid)
+
+    async def test_a_number_that_leads_elsewhere_is_led_here_again(self, world, school):
+        sid = await _sid(world, school)
+        await world.lead_astray(sid)
+        assert not next(n for n in await world.gateway.our_numbers() if n.sid == sid).leads_here
+        await world.gateway.lead_here(sid)
+        assert next(n for n in await world.gateway.our_numbers() if n.sid == sid).leads_here
+
+    async def test_a_service_is_made_once_for_each_label(self, world):
+        label = f"service {next(_ids)}"
+        first, second = [await world.gateway.make_service(label) for _ in range(2)]
+        assert first == second != await world.gateway.make_service(f"service {next(_ids)}")
+
+    async def test_a_number_is_put_into_a_service_however_often_it_is_asked(self, world, school):
+        service, sid = await world.gateway.make_service(f"service {next(_ids)}"), await _sid(world, school)
+        for _ in range(2):
+            await world.gateway.put_into_service(service, sid, [service])
+        assert await world.gateway.numbers_in(service) == {sid}
+
+    async def test_a_number_moves_from_one_service_of_ours_to_another(self, world, school):
+        old, new = [await world.gateway.make_service(f"service {next(_ids)}") for _ in range(2)]
+        sid = await _sid(world, school)
+        await world.gateway.put_into_service(old, sid, [old, new])
+        await world.gateway.put_into_service(new, sid, [old, new])
+        assert (await world.gateway.numbers_in(old), await world.gateway.numbers_in(new)) == (set(), {sid})
+
+    async def test_a_number_in_a_service_that_is_not_ours_stays_there_with_a_sentence(self, world, school):
+        theirs, ours = [await world.gateway.make_service(f"service {next(_ids)}") for _ in range(2)]
+        sid = await _sid(world, school)
+        await world.gateway.put_into_service(theirs, sid, [theirs])
+        with pytest.raises(ServiceRefused) as refused:
+            await world.gateway.put_into_service(ours, sid, [ours])
+        assert refused.value.reason.endswith(".")
+        assert await world.gateway.numbers_in(theirs) == {sid}
+
+    async def test_a_service_that_is_gone_is_told_apart(self, world, school):
+        with pytest.raises(ServiceGone):
+            await world.gateway.put_into_service("MG" + "0" * 32, await _sid(world, school), [])
+
+    async def test_a_number_in_a_service_goes_on_receiving(self, world, school, family):
+        service = await world.gateway.make_service(f"service {next(_ids)}")
+        await world.gateway.put_into_service(service, await _sid(world, school), [service])
+        since = datetime.now(UTC) - timedelta(seconds=1)
+        await world.family_texts(family, school, "Still there?")
+        assert [t.body async for t in world.gateway.texts_since(since) if t.sender == family] == ["Still there?"]
+
+
+async def _sid(world: World, e164: str) -> str:
+    return next(number.sid for number in await world.gateway.our_numbers() if number.e164 == e164)
 
 
 def _text(sender: str, recipient: str, body: str) -> OutgoingText:

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.fakes import FakeGateway
@@ -28,6 +29,9 @@ class FakeWorld:
     async def deliver(self, sid: str) -> None:
         self.gateway.reports(sid, DeliveryState.DELIVERED)
 
+    async def lead_astray(self, number_sid: str) -> None:
+        self.gateway.elsewhere.add(number_sid)
+
 
 class SimulatedWorld:
     def __init__(self, simulated: Simulated) -> None:
@@ -45,6 +49,15 @@ class SimulatedWorld:
                 return
             await asyncio.sleep(0.02)
         raise TimeoutError(sid)
+
+    async def lead_astray(self, number_sid: str) -> None:
+        settings = self.simulated.settings
+        account, token = settings.twilio_account_sid, settings.twilio_auth_token.get_secret_value()
+        path = f"/2010-04-01/Accounts/{account}/IncomingPhoneNumbers/{number_sid}.json"
+        async with httpx.AsyncClient(
+            base_url=settings.twilio_base_url, auth=(account, token), trust_env=False
+        ) as console:
+            (await console.post(path, data={"SmsUrl": "https://elsewhere.example/"})).raise_for_status()
 
 
 @pytest.fixture(scope="module")

@@ -52,6 +52,7 @@ async def test_a_bought_number_knows_where_to_send_its_texts(gateway, server) ->
         "FriendlyName": [("Lincoln High: " + "x" * 60)[:64]],
         "SmsUrl": [WEBHOOK],
         "SmsFallbackUrl": [WEBHOOK],
+        "VoiceUrl": [f"{PUBLIC}/twilio/voice#rc=5&rp=all"],
     }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from tp_inbox.domain.consent import Verdict
@@ -18,12 +19,16 @@ from tp_inbox.domain.delivery import DeliveryState, FailureReason
 
 @dataclass(frozen=True, slots=True)
 class OutgoingText:
-    """A text as it is handed over: sender, recipient and body were frozen when it was queued."""
+    """A text as it is handed over: sender, recipient and body were frozen when it was queued.
+
+    ``valid_seconds``: what the carrier has not sent on by then it must not send at all.
+    """
 
     message_id: int
     sender: str
     recipient: str
     body: str
+    valid_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,20 @@ class BoughtNumber:
     e164: str
 
 
+@dataclass(frozen=True, slots=True)
+class CarrierNumber:
+    """A number that the carrier rents to us, whether we know it or not. ``leads_here``: a text or a call to it comes
+    to this server.
+    """
+
+    sid: str
+    e164: str
+    label: str
+    sms_url: str
+    voice_url: str
+    leads_here: bool
+
+
 class NumberRefused(Exception):
     """The carrier sells us no number. ``reason`` is a plain sentence for an admin; ``retry`` whether later may help."""
 
@@ -88,6 +107,22 @@ class NumberRefused(Exception):
         super().__init__(reason)
         self.reason = reason
         self.retry = retry
+
+
+class ServiceRefused(Exception):
+    """A number cannot be put into a service. ``reason`` is a plain sentence for an admin."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ServiceFull(ServiceRefused):
+    """The service takes no more numbers."""
+
+
+class ServiceGone(ServiceRefused):
+    """The carrier has no such service."""
 
 
 class CarrierAway(Exception):
@@ -117,6 +152,36 @@ class SmsGateway(Protocol):
 
     async def buy_number(self, e164: str, label: str) -> BoughtNumber:
         """Buy that very number, set its webhooks; buying one that is already ours answers with it."""
+        ...
+
+    async def our_numbers(self) -> list[CarrierNumber]:
+        """Every number of the account."""
+        ...
+
+    async def lead_here(self, number_sid: str) -> None:
+        """Set the number's webhooks again. Raises NumberRefused or CarrierAway."""
+        ...
+
+    async def release_number(self, number_sid: str) -> None:
+        """Give it back for good; one that is gone already is fine. Raises NumberRefused or CarrierAway."""
+        ...
+
+    async def make_service(self, label: str) -> str:
+        """The SID of the service of that label, made if there is none; its numbers go on receiving by themselves.
+
+        Raises ServiceRefused or CarrierAway.
+        """
+        ...
+
+    async def put_into_service(self, service_sid: str, number_sid: str, ours: Collection[str]) -> None:
+        """Puts the number there, out of another of ``ours`` if it is in one; fine when it is there already.
+
+        Raises ServiceFull, ServiceGone, another ServiceRefused, or CarrierAway.
+        """
+        ...
+
+    async def numbers_in(self, service_sid: str) -> frozenset[str]:
+        """SIDs of the numbers in a service. Raises ServiceGone or CarrierAway."""
         ...
 
     async def aclose(self) -> None: ...
@@ -157,3 +222,20 @@ class StatusReport:
     reason: FailureReason | None
     code: str | None
     raw: Mapping[str, str]
+
+
+class RequestKind(StrEnum):
+    INBOUND = "inbound"
+    STATUS = "status"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A request of the carrier's, in its own words, after its signature was checked: every field of the form in its
+    order, and the query of the address that was called. ``received_at`` is our own clock.
+    """
+
+    kind: RequestKind
+    form: tuple[tuple[str, str], ...]
+    query: str
+    received_at: datetime

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 INBOUND = "/twilio/inbound"
 STATUS = "/twilio/status"
+VOICE = "/twilio/voice"
 MESSAGE = "message"
 """The query parameter that carries our own message id, so that a report finds its text before the SID is known."""
 
@@ -13,6 +14,10 @@ INSIST = "#rc=5&rp=all"
 
 def inbound_webhook(address: str) -> str:
     return f"{address}{INBOUND}{INSIST}"
+
+
+def voice_webhook(address: str) -> str:
+    return f"{address}{VOICE}{INSIST}"
 
 
 def status_callback(address: str, message_id: int) -> str:

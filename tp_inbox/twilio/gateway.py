@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, cast
 
+from twilio.base import values
 from twilio.rest import Client
 from twilio.rest.api.v2010.account.message import MessageInstance, MessagePage
 
@@ -15,13 +16,14 @@ from tp_inbox.services.ports import (
     Accepted,
     Ambiguous,
     BoughtNumber,
+    CarrierNumber,
     CarrierText,
     Handover,
     NotAccepted,
     OutgoingText,
 )
 from tp_inbox.settings import Settings
-from tp_inbox.twilio import numbers
+from tp_inbox.twilio import numbers, services
 from tp_inbox.twilio.addresses import status_callback
 from tp_inbox.twilio.bodies import readable
 from tp_inbox.twilio.client import Carrier, NotSent, Refused, Timeouts, Unanswered
@@ -70,6 +72,24 @@ class TwilioGateway:
     async def buy_number(self, e164: str, label: str) -> BoughtNumber:
         return await numbers.buy(self._carrier, self._settings.address, e164, label)
 
+    async def our_numbers(self) -> list[CarrierNumber]:
+        return await numbers.ours(self._carrier, self._settings.address)
+
+    async def lead_here(self, number_sid: str) -> None:
+        await numbers.lead_here(self._carrier, self._settings.address, number_sid)
+
+    async def release_number(self, number_sid: str) -> None:
+        await numbers.release(self._carrier, number_sid)
+
+    async def make_service(self, label: str) -> str:
+        return await services.make(self._carrier, label)
+
+    async def put_into_service(self, service_sid: str, number_sid: str, ours: Collection[str]) -> None:
+        await services.put(self._carrier, service_sid, number_sid, ours)
+
+    async def numbers_in(self, service_sid: str) -> frozenset[str]:
+        return await services.members(self._carrier, service_sid)
+
     async def aclose(self) -> None:
         await self._carrier.aclose()
 
@@ -95,7 +115,15 @@ class _Page(NamedTuple):
 
 
 def _created_text(client: Client, text: OutgoingText, callback: str) -> CarrierText:
-    return _text(client.messages.create(to=text.recipient, from_=text.sender, body=text.body, status_callback=callback))
+    return _text(
+        client.messages.create(
+            to=text.recipient,
+            from_=text.sender,
+            body=text.body,
+            status_callback=callback,
+            validity_period=text.valid_seconds or values.unset,
+        )
+    )
 
 
 def _refusal(refused: Refused) -> Handover:

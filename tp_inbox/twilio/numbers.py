@@ -10,13 +10,14 @@ from twilio.base import values
 from twilio.rest import Client
 from twilio.rest.api.v2010.account.incoming_phone_number import IncomingPhoneNumberInstance
 
-from tp_inbox.services.ports import BoughtNumber, CarrierAway, NumberRefused
-from tp_inbox.twilio.addresses import inbound_webhook
+from tp_inbox.services.ports import BoughtNumber, CarrierAway, CarrierNumber, NumberRefused
+from tp_inbox.twilio.addresses import inbound_webhook, voice_webhook
 from tp_inbox.twilio.client import Answer, Carrier, NotSent, Refused, Unanswered
 from tp_inbox.twilio.codes import Treatment, meaning_of_answer
 
 CHOICE = 20
 LABEL_LENGTH = 64
+PAGE = 1_000
 
 _REFUSALS = {
     "22300": ("The district's Twilio account is not allowed to buy numbers. Ask Twilio to permit it.", False),
@@ -39,11 +40,28 @@ async def available(carrier: Carrier, country: str, area_code: str | None) -> st
 
 async def buy(carrier: Carrier, address: str, e164: str, label: str) -> BoughtNumber:
     """That number, ours, with its webhooks set. Raises NumberRefused or CarrierAway; doing it twice is safe."""
-    wanted = _Wanted(e164, label[:LABEL_LENGTH], inbound_webhook(address))
+    wanted = _Wanted(e164, label[:LABEL_LENGTH], _webhooks(address))
     number = await _sold(carrier, wanted.updated_or_bought)
     if number is None:
         raise CarrierAway("Twilio's answer names no number")
     return number
+
+
+async def ours(carrier: Carrier, address: str) -> list[CarrierNumber]:
+    """Every number of the account. Raises CarrierAway."""
+    return await carrier.ask(lambda client: _all(client, _webhooks(address)))
+
+
+async def lead_here(carrier: Carrier, address: str, sid: str) -> None:
+    """Raises NumberRefused or CarrierAway."""
+    # Where an application is set, Twilio passes over a number's own addresses.
+    how = {**_webhooks(address), "sms_application_sid": "", "voice_application_sid": ""}
+    await _sold(carrier, lambda client: client.incoming_phone_numbers(sid).update(**how))
+
+
+async def release(carrier: Carrier, sid: str) -> None:
+    """Raises NumberRefused or CarrierAway."""
+    await _sold(carrier, lambda client: _released(client, sid))
 
 
 async def _sold(carrier: Carrier, action: Callable[[Client], Answer]) -> Answer:
@@ -61,7 +79,7 @@ def _refusal(refused: Refused) -> NumberRefused | CarrierAway:
         return CarrierAway(str(refused))
     if refused.status == 401:
         return NumberRefused("Twilio does not accept this server's account SID and token.", retry=False)
-    sentence, retry = _REFUSALS.get(refused.code or "", (f"Twilio refused to sell a number ({refused}).", False))
+    sentence, retry = _REFUSALS.get(refused.code or "", (f"Twilio refused ({refused}).", False))
     return NumberRefused(sentence, retry=retry)
 
 
@@ -80,10 +98,42 @@ def _offers(client: Client, country: str, area_code: str | None = None) -> list[
     return [offer.phone_number for offer in offers if offer.phone_number]
 
 
+def _webhooks(address: str) -> dict[str, str]:
+    texts = inbound_webhook(address)
+    return {"sms_url": texts, "sms_fallback_url": texts, "voice_url": voice_webhook(address)}
+
+
+def _all(client: Client, webhooks: dict[str, str]) -> list[CarrierNumber]:
+    return [_told(number, webhooks) for number in client.incoming_phone_numbers.list(page_size=PAGE)]
+
+
+def _told(number: IncomingPhoneNumberInstance, webhooks: dict[str, str]) -> CarrierNumber:
+    addresses = {name: getattr(number, name) or "" for name in webhooks}
+    elsewhere = number.sms_application_sid or number.voice_application_sid
+    if not number.sid or not number.phone_number:
+        raise ValueError("a number without a SID is none")
+    return CarrierNumber(
+        sid=number.sid,
+        e164=number.phone_number,
+        label=number.friendly_name or "",
+        sms_url=addresses["sms_url"],
+        voice_url=addresses["voice_url"],
+        leads_here=addresses == webhooks and not elsewhere,
+    )
+
+
+def _released(client: Client, sid: str) -> None:
+    try:
+        client.incoming_phone_numbers(sid).delete()
+    except Refused as refused:
+        if refused.status != 404:
+            raise
+
+
 class _Wanted(NamedTuple):
     e164: str
     label: str
-    webhook: str
+    webhooks: dict[str, str]
 
     def updated_or_bought(self, client: Client) -> BoughtNumber | None:
         number = self._updated(client) or self._bought(client)
@@ -98,4 +148,4 @@ class _Wanted(NamedTuple):
         return next((number.update(**self._how()) for number in ours if number.phone_number == self.e164), None)
 
     def _how(self) -> dict[str, str]:
-        return {"friendly_name": self.label, "sms_url": self.webhook, "sms_fallback_url": self.webhook}
+        return {"friendly_name": self.label, **self.webhooks}
