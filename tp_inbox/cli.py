@@ -158,13 +158,14 @@ def _serve(_: argparse.Namespace) -> None:
     os.chdir(CHECKOUT)  # where Reflex finds rxconfig.py
     server = ["granian", "--interface", "asgi", "--factory", "--host", chosen.host, "--port", str(chosen.port)]
     server += ["--workers", str(chosen.web_workers), "--no-access-log"]
+    server += ["--log-config", str(CHECKOUT / "tp_inbox" / "granian_logs.json")]
     os.execv(sys.executable, [sys.executable, "-m", *server, "tp_inbox.tp_inbox:app"])  # noqa: S606 - no shell wanted
 
 
 def _worker(_: argparse.Namespace) -> None:
     from tp_inbox import logs, wiring
 
-    logs.configure(settings().log_level)
+    logs.configure(settings().log_level, settings().log_format)
     _until_told(wiring.run_worker(settings()))
 
 

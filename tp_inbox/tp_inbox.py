@@ -17,7 +17,7 @@ from tp_inbox import logs, wiring
 from tp_inbox.domain.errors import FAULT, Refusal, SignedOut, Unavailable
 from tp_inbox.services import figures, registry
 from tp_inbox.services.changes import Changes
-from tp_inbox.services.ports import InboundText, StatusReport
+from tp_inbox.services.ports import SignedRequest
 from tp_inbox.settings import BadSettings, settings
 from tp_inbox.storage.feed import Feed
 from tp_inbox.twilio import webhooks
@@ -50,11 +50,8 @@ class Process:
             raise Unavailable("The app is starting. Please try again in a moment.")
         return self.wired
 
-    async def receive(self, text: InboundText) -> None:
-        await self.running.receiving.receive(text)
-
-    async def report(self, report: StatusReport) -> None:
-        await self.running.reporting.report(report)
+    async def keep(self, request: SignedRequest) -> None:
+        await self.running.intake.take(request)
 
     async def figures(self) -> bytes:
         return await self.running.watching.figures()
@@ -80,7 +77,7 @@ process = Process()
 @asynccontextmanager
 async def lifespan() -> AsyncIterator[None]:
     """Fills the registry, then listens to the feed until the process ends."""
-    logs.configure(settings().log_level)
+    logs.configure(settings().log_level, settings().log_format)
     process.wired = wired = wiring.wire(settings())
     registry.fill(wired.services)
     tabs = live.Live(Changes(wired.db), PushState.changed, PushState.reload())
@@ -88,7 +85,7 @@ async def lifespan() -> AsyncIterator[None]:
     figures.watch_tabs(tabs.count)
     internals.only_the_server_sends(app, tabs.push_names)
     process.feed = Feed(wired.db.url, lambda change: tabs.hear(app, change), lambda: tabs.reload_all(app))
-    works = (_check_start(wired), process.feed.run(), _sweep(tabs), wired.beat.run())
+    works = (_check_start(wired), process.feed.run(), _sweep(tabs), wired.beat.run(), wired.router.run(), wired.intake.run())
     running = [asyncio.create_task(work) for work in works]
     _settle_memory()
     yield
@@ -102,6 +99,7 @@ async def lifespan() -> AsyncIterator[None]:
 async def _check_start(wired: wiring.Wired) -> None:
     """Beside the rest: with the database away the process answers, says so, and can be stopped."""
     try:
+        wired.require_spool()
         await wiring.until_safe(wired)
     except BadSettings as wrong:
         _end_with(wrong)
@@ -155,7 +153,7 @@ def _routes() -> Starlette:
     }
     return Starlette(
         routes=[
-            *webhooks.routes(settings(), process.receive, process.report),
+            *webhooks.routes(settings(), process.keep),
             *sign_in.routes(settings()),
             *second_step.routes(settings()),
             *welcome.routes(settings()),

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from granian.log import LogLevels, configure_logging
 
 from tests.web.harness import Stage, app
-from tp_inbox.logs import LINE, Discreet
+from tp_inbox import logs
+from tp_inbox.logs import LINE, Discreet, DiscreetJson
 from tp_inbox.tp_inbox import note_page_fault
 from tp_inbox.web import reflex_internals as internals
 from tp_inbox.web.states.composer import ComposerState
@@ -17,11 +22,26 @@ from tp_inbox.web.states.thread import ThreadState
 SECRET = "a secret about Mia"
 
 
+@pytest.fixture(params=["text", "json"])
+def log(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
+    """What is written, in either form; both hold back the same."""
+    yield from _written_by(Discreet(LINE) if request.param == "text" else DiscreetJson())
+
+
 @pytest.fixture
-def log() -> io.StringIO:
+def text_log() -> Iterator[io.StringIO]:
+    yield from _written_by(Discreet(LINE))
+
+
+@pytest.fixture
+def json_log() -> Iterator[io.StringIO]:
+    yield from _written_by(DiscreetJson())
+
+
+def _written_by(formatter: logging.Formatter) -> Iterator[io.StringIO]:
     written = io.StringIO()
     handler = logging.StreamHandler(written)
-    handler.setFormatter(Discreet(LINE))
+    handler.setFormatter(formatter)
     root = logging.getLogger()
     before = root.handlers[:]
     root.handlers[:] = [handler]
@@ -50,12 +70,64 @@ def fail() -> None:
 def test_of_a_librarys_line_only_its_place_is_written(log: io.StringIO) -> None:
     logging.getLogger("reflex.app").warning("Received event %s", SECRET)
     assert SECRET not in log.getvalue()
-    assert "WARNING reflex.app: a line of test_logs." in log.getvalue()
+    assert "a line of test_logs." in log.getvalue()
 
 
-def test_our_own_line_is_written_as_it_is(log: io.StringIO) -> None:
-    logging.getLogger("tp_inbox.live").warning("kind %s", "message")
-    assert log.getvalue() == "WARNING tp_inbox.live: kind message\n"
+def test_our_own_line_is_written_as_it_is(text_log: io.StringIO) -> None:
+    logging.getLogger("tp_inbox.live").warning("kind %s", "message", extra={"message_id": 7})
+    assert text_log.getvalue() == "WARNING tp_inbox.live: kind message\n"
+
+
+def test_as_json_a_line_is_one_object_with_our_ids(json_log: io.StringIO) -> None:
+    ids = {"message_id": 7, "campaign_id": 3, "outcome": "refused", "code": "21614"}
+    logging.getLogger("tp_inbox.dispatching").warning("handed over\nand %s", "refused", extra=ids)
+    line = json.loads(json_log.getvalue())
+    assert json_log.getvalue().count("\n") == 1
+    assert line.pop("time").endswith("+00:00")
+    said = {"level": "WARNING", "logger": "tp_inbox.dispatching", "message": "handed over\nand refused"}
+    assert line == said | ids
+
+
+def test_as_json_an_error_is_its_type_and_its_places(json_log: io.StringIO) -> None:
+    try:
+        fail()
+    except KeyError:
+        logging.getLogger("tp_inbox.web").exception("something failed")
+    line = json.loads(json_log.getvalue())
+    assert line["error"] == "builtins.KeyError"
+    assert line["places"][0] == "builtins.ValueError"
+    assert any("test_logs.py:" in place for place in line["places"])
+
+
+def test_as_json_nothing_is_kept_that_has_no_field(json_log: io.StringIO) -> None:
+    logging.getLogger("tp_inbox.web").warning("a text", extra={"body": SECRET, "phone": SECRET})
+    logging.getLogger("some.library").warning("a line", extra={"message_id": SECRET, "reason": SECRET})
+    assert SECRET not in json_log.getvalue()
+    assert json_log.getvalue().count("\n") == 2
+
+
+@pytest.fixture
+def server_log() -> Iterator[logging.Logger]:
+    log = logging.getLogger("_granian")
+    before = log.handlers[:], log.propagate, log.level
+    yield log
+    log.handlers[:], log.propagate, log.level = before
+
+
+def test_the_servers_own_lines_are_held_back_as_ours(
+    server_log: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An error of ours that reaches granian is written by granian."""
+    given = json.loads((Path(logs.__file__).parent / "granian_logs.json").read_text())
+    configure_logging(LogLevels.info, given)
+    try:
+        fail()
+    except KeyError:
+        server_log.exception("Application callable raised an exception")
+    said = capsys.readouterr().out
+    assert "Application callable raised an exception" in said
+    assert "builtins.KeyError" in said
+    assert SECRET not in said
 
 
 async def test_whatever_a_browser_sends_no_cookie_token_or_text_is_logged(stage: Stage, log: io.StringIO) -> None:
