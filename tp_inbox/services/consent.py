@@ -18,7 +18,7 @@ from tp_inbox.storage.queries.continued import earlier_numbers
 from tp_inbox.storage.queries.ids import among
 from tp_inbox.storage.queries.places import HELD
 from tp_inbox.storage.tables import Campaign, ConsentEvent, FamilyPhone, Inbox, Message, Number, Thread
-from tp_inbox.storage.tables.messages import Purpose
+from tp_inbox.storage.tables.messages import Purpose, StopQuestion
 
 
 async def lock_phones(session: AsyncSession, phone_ids: Collection[int]) -> list[FamilyPhone]:
@@ -85,7 +85,7 @@ async def lines_to(
     session: AsyncSession, phone_ids: Collection[int], inbox_id: int, number_id: int | None
 ) -> dict[int, Line]:
     """By phone, this number of the inbox as consent sees it."""
-    schools = await _schools_written_for(session, inbox_id)
+    schools = await schools_written_for(session, inbox_id)
     campaign = await _campaign_school(session, number_id, schools)
     earlier = await earlier_numbers(session, inbox_id, phone_ids)
     return {i: Line(number_id, campaign, schools, earlier.get(i, ())) for i in phone_ids}
@@ -141,14 +141,26 @@ async def write(
     message_id: int | None = None,
     staff_id: int | None = None,
 ) -> None:
-    """Under the phone's lock."""
+    """Under the phone's lock. What closes a line answers, too, what was asked of the staff there."""
     rows = [
         ConsentEvent(phone_id=phone_id, message_id=message_id, staff_id=staff_id, **asdict(event)) for event in events
     ]
     if rows:
         session.add_all(rows)
         await session.flush()
+        await _settle_questions(session, phone_id, staff_id)
         await announce_change(session, phone_id)
+
+
+async def _settle_questions(session: AsyncSession, phone_id: int, staff_id: int | None) -> None:
+    asked = (
+        select(Message)
+        .join(Thread, col(Thread.id) == col(Message.thread_id))
+        .where(col(Thread.phone_id) == phone_id, col(Message.stop_question) == StopQuestion.OPEN)
+    )
+    for question in (await session.scalars(asked)).all():
+        if await opt_out_of(session, phone_id, question.inbox_id, question.number_id):
+            question.stop_question, question.stop_answered_by = StopQuestion.YES, staff_id
 
 
 async def announce_change(session: AsyncSession, phone_id: int) -> None:
@@ -158,7 +170,7 @@ async def announce_change(session: AsyncSession, phone_id: int) -> None:
         await announce(session, Change(ChangeKind.CONSENT, inbox=inbox_id, thread=thread_id))
 
 
-async def _schools_written_for(session: AsyncSession, inbox_id: int) -> set[int]:
+async def schools_written_for(session: AsyncSession, inbox_id: int) -> set[int]:
     """The school of a shared inbox; for a person's own, every school where they hold a role."""
     school = func.coalesce(col(Inbox.school_id), HELD.c.school_id)
     query = (
