@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -74,13 +75,14 @@ def database_url(postgres: Server, request: pytest.FixtureRequest) -> Iterator[s
 
 
 @pytest.fixture
-def settings(database_url: str) -> Settings:
+def settings(database_url: str, tmp_path: Path) -> Settings:
     return Settings(
         database_url=database_url,
         twilio_account_sid="AC" + "0" * 32,
         twilio_auth_token=SecretStr("a token for tests"),
         twilio_base_url="http://127.0.0.1:1",
         secret_key=SecretStr("a key that is long enough for the tests"),
+        spool_dir=tmp_path / "spool",
     )
 
 

@@ -85,7 +85,8 @@ async def lifespan() -> AsyncIterator[None]:
     figures.watch_tabs(tabs.count)
     internals.only_the_server_sends(app, tabs.push_names)
     process.feed = Feed(wired.db.url, lambda change: tabs.hear(app, change), lambda: tabs.reload_all(app))
-    works = (_check_start(wired), process.feed.run(), _sweep(tabs), wired.beat.run(), wired.router.run(), wired.intake.run())
+    beside = (wired.beat.run(), wired.router.run(), wired.intake.run())
+    works = (_check_start(wired), process.feed.run(), _sweep(tabs), *beside)
     running = [asyncio.create_task(work) for work in works]
     _settle_memory()
     yield

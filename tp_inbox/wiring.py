@@ -28,6 +28,7 @@ from tp_inbox.services.finding import Finding
 from tp_inbox.services.groups import Groups
 from tp_inbox.services.identities import Identities
 from tp_inbox.services.inboxes import Inboxes
+from tp_inbox.services.intake import Intake
 from tp_inbox.services.leaving import Leaving
 from tp_inbox.services.number_admin import NumberAdmin
 from tp_inbox.services.number_limits import Limits
@@ -42,6 +43,7 @@ from tp_inbox.services.receiving import Receiving
 from tp_inbox.services.reconciliations import Reconciliations
 from tp_inbox.services.reporting import Reporting
 from tp_inbox.services.roles import Roles
+from tp_inbox.services.router import Router
 from tp_inbox.services.schools import SchoolFields, Schools
 from tp_inbox.services.sealing import Report, Sealing
 from tp_inbox.services.second_step import SecondSteps
@@ -56,7 +58,9 @@ from tp_inbox.settings import BadSettings, Settings
 from tp_inbox.storage import locks, migrate as migrations
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, Feed
+from tp_inbox.storage.spool import Spool
 from tp_inbox.storage.tables import District
+from tp_inbox.twilio import webhooks
 from tp_inbox.twilio.gateway import TwilioGateway
 
 log = logging.getLogger(__name__)
@@ -72,6 +76,10 @@ REAL_DISTRICT = (
     "DATABASE_URL: this database holds a real district, and a demonstration must not touch it. "
     "Leave DATABASE_URL out, or name an empty database."
 )
+NO_SPOOL = (
+    "SPOOL_DIR: what families write while the database is away is kept in {folder}, and nothing can be written there"
+    " ({why}). Give another folder, or let the user of this process write to it."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,8 @@ class Wired:
     gateway: SmsGateway
     services: registry.Services
     receiving: Receiving
+    router: Router
+    intake: Intake
     dispatching: Dispatching
     reporting: Reporting
     polling: Polling
@@ -107,6 +117,13 @@ class Wired:
             raise BadSettings(NOT_LOOPBACK)
         await self.services.second_steps.renew_secrets()
 
+    def require_spool(self) -> None:
+        """Raises BadSettings when a web process could keep nothing while the database is away."""
+        try:
+            self.intake.spool.require_writable()
+        except OSError as error:
+            raise BadSettings(NO_SPOOL.format(folder=self.intake.spool.folder, why=error.strerror)) from None
+
     async def close(self) -> None:
         await self.gateway.aclose()
         await self.beat.db.close()
@@ -117,6 +134,7 @@ def wire(settings: Settings, gateway: SmsGateway | None = None, kind: ProcessKin
     db = Database(settings.database)
     gateway = gateway or TwilioGateway(settings)
     receiving, reporting = Receiving(db), Reporting(db)
+    router = Router(receiving)
     services, processes = build_services(db, settings), Processes(db)
     beat = Beat(Database(settings.database, pool_size=1), kind, figures.taken)
     return Wired(
@@ -125,6 +143,8 @@ def wire(settings: Settings, gateway: SmsGateway | None = None, kind: ProcessKin
         gateway=gateway,
         services=services,
         receiving=receiving,
+        router=router,
+        intake=Intake(db, Spool(settings.spool), webhooks.read_for(router.keep, reporting.report)),
         dispatching=Dispatching(db, gateway),
         reporting=reporting,
         polling=Polling(db, gateway, reporting, receiving),
@@ -150,6 +170,7 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
         inboxes=Inboxes(db),
         threads=Threads(db),
         sending=Sending(db, settings.personal_number_cap),
+        receiving=Receiving(db),
         finding=Finding(db),
         audit_log=AuditLog(db),
         staff=StaffAccounts(db, links, leaving),

@@ -164,16 +164,6 @@ class TestStoring:
         assert [m.body for m in await rows(town, Message)] == ["one", "two", "three"]
         assert (await the(town, Thread)).preview == "three"
 
-    async def test_a_database_that_is_away_is_told_to_the_carrier(
-        self, town: Town, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        async def crash(*_: object) -> bool:
-            raise Unavailable("gone")
-
-        monkeypatch.setattr(town.wired.receiving, "_store", crash)
-        with pytest.raises(Unavailable):
-            await receive(town)
-
     async def test_half_a_surrogate_pair_is_stored_as_a_question_mark(self, town: Town) -> None:
         await receive(town, "a\ud800b")
         assert (await the(town, Message)).body == "a?b"
@@ -188,14 +178,14 @@ class TestPoison:
 
     @pytest.fixture
     def poison(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        real = module._routed
+        real = module.routed
 
         async def routed(session: object, text: InboundText) -> Message | None:
             if text.body == "poison":
                 raise ValueError("a body that no log may hold")
             return await real(session, text)
 
-        monkeypatch.setattr(module, "_routed", routed)
+        monkeypatch.setattr(module, "routed", routed)
 
     async def _time_passes(self, town: Town) -> None:
         await change(town, InboundRequest, next_attempt_at=datetime.now(UTC) - timedelta(seconds=1))
@@ -240,7 +230,7 @@ class TestPoison:
             async def broken(*_: object) -> None:
                 raise ValueError
 
-            patched.setattr(module, "_routed", broken)
+            patched.setattr(module, "routed", broken)
             await receive(town)
         await self._time_passes(town)
         await town.wired.receiving.route_waiting()

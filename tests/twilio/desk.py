@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from twilio.request_validator import RequestValidator
 
 from tests.twilio.cast import ACCOUNT, FAMILY, PUBLIC, SCHOOL, SID, TOKEN, settings_for
-from tp_inbox.services.ports import InboundText, StatusReport
+from tp_inbox.services.ports import InboundText, SignedRequest, StatusReport
 from tp_inbox.settings import Settings
 from tp_inbox.twilio import webhooks
 
@@ -51,12 +51,14 @@ class Desk:
         self.fails: Exception | None = None
         self.takes = 0.0
 
-    async def receive(self, text: InboundText) -> None:
+    async def keep(self, request: SignedRequest) -> None:
         await self._work()
+        await webhooks.read_for(self.receive, self.report)(request, "webhook")
+
+    async def receive(self, text: InboundText, source: str) -> None:
         self.texts.append(text)
 
-    async def report(self, report: StatusReport) -> None:
-        await self._work()
+    async def report(self, report: StatusReport, source: str) -> None:
         self.reports.append(report)
 
     async def _work(self) -> None:
@@ -78,7 +80,7 @@ async def call(
 ) -> httpx.Response:
     """Posts as Twilio would, to the address behind the proxy; ``sends`` may change the body on its way."""
     signature = RequestValidator(token).compute_signature(signed_url or PUBLIC + path, dict(form))
-    app = Starlette(routes=webhooks.routes(settings or settings_for(), desk.receive, desk.report))
+    app = Starlette(routes=webhooks.routes(settings or settings_for(), desk.keep))
     sent = {"X-Twilio-Signature": signature, "Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://10.0.0.7:3000") as client:
         return await client.post(path, content=sends(urlencode(form).encode()), headers=sent)

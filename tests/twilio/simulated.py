@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -32,10 +33,10 @@ class Simulated:
     texts: list[InboundText] = field(default_factory=list)
     reports: list[StatusReport] = field(default_factory=list)
 
-    async def receive(self, text: InboundText) -> None:
+    async def receive(self, text: InboundText, source: str) -> None:
         self.texts.append(text)
 
-    async def report(self, report: StatusReport) -> None:
+    async def report(self, report: StatusReport, source: str) -> None:
         self.reports.append(report)
 
     async def family_texts(self, sender: str, recipient: str, body: str) -> dict[str, object]:
@@ -52,7 +53,8 @@ def simulated(folder: Path) -> Iterator[Simulated]:
     settings = settings_for(f"http://127.0.0.1:{simulator_port}", public_url=f"http://127.0.0.1:{our_port}")
     simulated = Simulated(settings)
     config = SimulatorConfig(ACCOUNT, TOKEN, folder, port=simulator_port, delays=Delays.none())
-    ours = Starlette(routes=webhooks.routes(settings, simulated.receive, simulated.report))
+    take = webhooks.read_for(simulated.receive, simulated.report)
+    ours = Starlette(routes=webhooks.routes(settings, partial(take, source="webhook")))
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
     thread = threading.Thread(target=loop.run_until_complete, args=(_serve(config, ours, our_port, stop),))

@@ -67,7 +67,7 @@ async def test_numbers_of_a_messaging_service_and_new_parameters_are_let_in(desk
 
 
 async def test_without_a_signature_nobody_is_let_in(desk) -> None:
-    app = Starlette(routes=webhooks.routes(settings_for(), desk.receive, desk.report))
+    app = Starlette(routes=webhooks.routes(settings_for(), desk.keep))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=PUBLIC) as client:
         answers = [await client.post(path, data=TEXT) for path in ("/twilio/inbound", "/twilio/status")]
     assert [answer.status_code for answer in answers] == [403, 403]
@@ -229,6 +229,6 @@ async def test_a_body_over_the_limit_is_not_read_to_its_end(desk) -> None:
 
 
 async def test_only_posts_are_taken(desk) -> None:
-    app = Starlette(routes=webhooks.routes(settings_for(), desk.receive, desk.report))
+    app = Starlette(routes=webhooks.routes(settings_for(), desk.keep))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=PUBLIC) as client:
         assert (await client.get("/twilio/inbound")).status_code == 405

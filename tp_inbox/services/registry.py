@@ -21,6 +21,7 @@ from tp_inbox.services.leaving import Leaving
 from tp_inbox.services.number_admin import NumberAdmin
 from tp_inbox.services.oversight import Oversight
 from tp_inbox.services.own_password import OwnPassword
+from tp_inbox.services.receiving import Receiving
 from tp_inbox.services.queueing import Queues
 from tp_inbox.services.reconciliations import Reconciliations
 from tp_inbox.services.roles import Roles
@@ -42,6 +43,7 @@ class Services:
     inboxes: Inboxes
     threads: Threads
     sending: Sending
+    receiving: Receiving
     finding: Finding
     audit_log: AuditLog
     staff: StaffAccounts

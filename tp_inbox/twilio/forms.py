@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import ImmutableMultiDict
 
+from tp_inbox.domain.errors import Invalid
 from tp_inbox.services.ports import InboundText, StatusReport
 from tp_inbox.twilio.bodies import readable, without_nul
 from tp_inbox.twilio.codes import opt_out_of, reason_of, state_of
@@ -15,11 +16,12 @@ from tp_inbox.twilio.codes import opt_out_of, reason_of, state_of
 FIELDS = 500
 MEDIA = 10
 HIGHEST_ID = 2**63 - 1
+TEXT_NEEDS, REPORT_NEEDS = ("MessageSid", "From", "To"), ("MessageSid",)
 
 Form = ImmutableMultiDict[str, str]
 
 
-class Unreadable(Exception):
+class Unreadable(Invalid):
     """No form of Twilio's."""
 
 
@@ -28,30 +30,40 @@ def parsed(body: bytes) -> Form:
     try:
         return Form(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS))
     except ValueError as error:
-        raise Unreadable from error
+        raise Unreadable("not a form") from error
 
 
-def inbound_text(form: Form) -> InboundText:
+def require(form: Form, names: Collection[str]) -> None:
+    """Raises Unreadable unless each of these fields says something."""
+    for name in names:
+        if not without_nul(form.get(name, "")):
+            raise Unreadable(f"not a message of Twilio's: no {name}")
+
+
+def inbound_text(form: Form, received_at: datetime) -> InboundText:
+    """Raises Unreadable for what is no text."""
+    require(form, TEXT_NEEDS)
     raw = _clean(form)
     return InboundText(
-        sid=_needed(raw, "MessageSid"),
-        sender=_needed(raw, "From"),
-        recipient=_needed(raw, "To"),
+        sid=raw["MessageSid"],
+        sender=raw["From"],
+        recipient=raw["To"],
         body=readable(form.get("Body", "")),
         media=_media(raw),
         opt_out_type=opt_out_of(raw.get("OptOutType")),
         raw=raw,
-        received_at=datetime.now(UTC),
+        received_at=received_at,
     )
 
 
 def status_report(form: Form, message: str | None) -> StatusReport:
-    """``message`` is our own id as it stands in the address, or whatever stands there instead."""
+    """``message`` is our own id as it stands in the address, or whatever stands there instead. Raises Unreadable."""
+    require(form, REPORT_NEEDS)
     raw = _clean(form)
     code = raw.get("ErrorCode") or None
     return StatusReport(
         message_id=_id(message),
-        sid=_needed(raw, "MessageSid"),
+        sid=raw["MessageSid"],
         sender=raw.get("From", ""),
         recipient=raw.get("To", ""),
         state=state_of(raw.get("MessageStatus") or raw.get("SmsStatus")),
@@ -63,12 +75,6 @@ def status_report(form: Form, message: str | None) -> StatusReport:
 
 def _clean(form: Form) -> dict[str, str]:
     return {without_nul(name): without_nul(value) for name, value in form.multi_items()}
-
-
-def _needed(raw: Mapping[str, str], name: str) -> str:
-    if not raw.get(name):
-        raise Unreadable(f"no {name}")
-    return raw[name]
 
 
 def _media(raw: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
