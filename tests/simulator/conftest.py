@@ -69,11 +69,12 @@ class Webhook:
 
 @dataclass
 class District:
-    """Receives webhooks. answers: statuses for the next requests to a path that begins so, then 204."""
+    """Receives webhooks. For a path that begins so: answers are the next statuses, then 204; bodies come with 200."""
 
     url: str = ""
     webhooks: list[Webhook] = field(default_factory=list)
     answers: dict[str, list[int]] = field(default_factory=dict)
+    bodies: dict[str, str] = field(default_factory=dict)
 
     def at(self, prefix: str) -> list[Webhook]:
         return [webhook for webhook in self.webhooks if webhook.path.startswith(prefix)]
@@ -96,9 +97,11 @@ def district() -> Iterator[District]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             district.webhooks.append(Webhook(self.path, headers, dict(parse_qsl(body, keep_blank_values=True))))
             queued = next((codes for prefix, codes in district.answers.items() if self.path.startswith(prefix)), [])
-            self.send_response(queued.pop(0) if queued else 204)
-            self.send_header("Content-Length", "0")
+            answer = next((text for prefix, text in district.bodies.items() if self.path.startswith(prefix)), "")
+            self.send_response(queued.pop(0) if queued else 200 if answer else 204)
+            self.send_header("Content-Length", str(len(answer.encode())))
             self.end_headers()
+            self.wfile.write(answer.encode())
 
         do_GET = do_POST
 

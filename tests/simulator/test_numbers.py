@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from twilio.base.exceptions import TwilioException, TwilioRestException
 
-from .conftest import AMINA, Simulate, Simulation
+from .conftest import AMINA, Simulate, Simulation, until
 
 SCHOOL, SALLY = "+12125550100", "+12125550101"
 
@@ -134,3 +134,54 @@ def test_another_account_and_an_unknown_path_are_not_found(simulation: Simulatio
 def test_a_method_that_a_path_does_not_have_is_refused(simulation: Simulation) -> None:
     answer = simulation.rest("PUT", "Messages.json")
     assert (answer.status_code, answer.json()["code"]) == (405, 20004)
+
+
+def test_a_number_can_vanish_without_the_district(simulation: Simulation) -> None:
+    sid = simulation.buy(SCHOOL).sid
+    gone = simulation.web.request("DELETE", f"/simulator/numbers/{SCHOOL}", json={})
+    assert gone.status_code == 204
+    with pytest.raises(TwilioRestException) as missing:
+        simulation.twilio.incoming_phone_numbers(sid).fetch()
+    assert missing.value.code == 20404
+    with pytest.raises(TwilioRestException) as refused:
+        simulation.twilio.messages.create(to=AMINA, from_=SCHOOL, body="Hi")
+    assert refused.value.code == 21606
+    again = simulation.web.request("DELETE", f"/simulator/numbers/{SCHOOL}", json={})
+    assert (again.status_code, again.json()["error"]) == (400, f"{SCHOOL} is not a number of this account.")
+
+
+def test_a_service_is_registered_unless_somebody_says_otherwise(simulation: Simulation) -> None:
+    service = simulation.twilio.messaging.v1.services.create(friendly_name="Lincoln")
+    (campaign,) = service.us_app_to_person.list()
+    assert (campaign.campaign_status, service.us_app_to_person_registered) == ("VERIFIED", True)
+    register(simulation, service.sid, "PENDING")
+    (campaign,) = service.us_app_to_person.list()
+    assert (campaign.campaign_status, campaign.campaign_id) == ("PENDING", None)
+    register(simulation, service.sid, "UNREGISTERED")
+    assert service.us_app_to_person.list() == []
+    assert service.fetch().us_app_to_person_registered is False
+
+
+def test_texts_of_a_service_that_is_not_registered_are_not_delivered(simulation: Simulation) -> None:
+    service = simulation.twilio.messaging.v1.services.create(friendly_name="Lincoln")
+    service.phone_numbers.create(phone_number_sid=simulation.buy(SCHOOL).sid)
+    register(simulation, service.sid, "IN_PROGRESS")
+    sent = simulation.twilio.messages.create(to=AMINA, from_=SCHOOL, body="Hi")
+    ended = until(lambda: (now := simulation.twilio.messages(sent.sid).fetch()).status == "undelivered" and now)
+    assert ended.error_code == 30034
+
+
+@pytest.mark.parametrize(("status", "sentence"), [("GOOD", "status must be one of VERIFIED"), (None, "status must be")])
+def test_a_registration_that_there_is_none_of_is_refused(simulation: Simulation, status: object, sentence: str) -> None:
+    answer = simulation.web.put(f"/simulator/services/MG{'0' * 32}/campaign", json={"status": status})
+    assert answer.status_code == 400 and answer.json()["error"].startswith(sentence)
+
+
+def register(simulation: Simulation, service: str, status: str) -> None:
+    answer = simulation.web.put(f"/simulator/services/{service}/campaign", json={"status": status})
+    assert answer.json() == {"service": service, "status": status}
+
+
+def test_the_account_has_money(simulation: Simulation) -> None:
+    balance = simulation.twilio.api.account.balance.fetch()
+    assert (float(balance.balance) > 0, balance.currency) == (True, "USD")

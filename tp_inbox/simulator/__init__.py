@@ -4,13 +4,18 @@ It imports nothing of the product and nothing of Twilio's library, so that it ca
 
 /                                   the Phones page
 /2010-04-01/Accounts/{AC}/...       Messages, Media, AvailablePhoneNumbers, IncomingPhoneNumbers, the account
-/v1/Services/...                    Messaging Services and their numbers
+/v1/Services/...                    Messaging Services, their numbers and their campaigns
 PUT  /simulator/phones              [{number, label, language}]: who the family phones belong to
 GET  /simulator/phones              all phones, with what is unread
 GET  /simulator/phones/{n}/texts    one phone and its last texts
 POST /simulator/phones/{n}/read     somebody looked at it
 POST /simulator/inbound             {from, to, body, media}: a family writes; answers when the webhook has
-GET  /simulator/events              Server-Sent Events: hello, text, phones, read
+POST /simulator/calls               {from, to}: a family calls; answers with what is heard, and who is put through
+GET  /simulator/faults              what goes wrong at present, and how often each fault has struck
+PUT  /simulator/faults              from now on exactly these (faults.py says which there are); DELETE: none
+DELETE /simulator/numbers/{n}       a number of the district is gone, as if released in Twilio's console
+PUT  /simulator/services/{sid}/campaign  {status}: what the US carriers have registered of a Messaging Service
+GET  /simulator/events              Server-Sent Events: hello, text, phones, read, trouble
 GET  /health
 
 It sells 555-0100 to 555-0129 of every area code. Family phones work from 555-0130 to 555-0195; texts to 0196 end

@@ -14,14 +14,19 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from . import phones, rest
+from .announcer import Announcer
+from .background import Background
+from .calls import Switchboard
 from .carrier import Carrier
 from .config import SimulatorConfig
 from .courier import Courier
 from .database import open_database
 from .errors import Refusal, on_refusal, refusal_response
+from .faults import Trouble
 from .guards import REST_PREFIXES, Guard, TooLarge, on_too_large
 from .hub import Hub
 from .messages import MessageLog
+from .mishaps import Mishaps
 from .numbers import Numbers, OptOuts
 from .parts import Simulator
 from .phonebook import Phonebook
@@ -32,7 +37,7 @@ from .pictures import show_picture
 
 def create_app(config: SimulatorConfig) -> Starlette:
     """The simulator as an ASGI application; it carries texts while its lifespan runs. One process a data_path."""
-    database = open_database(config.data_path)
+    database = open_database(config.data_path, config.is_durable)
     sim = _assemble(config, database)
 
     @asynccontextmanager
@@ -44,7 +49,7 @@ def create_app(config: SimulatorConfig) -> Starlette:
 
     app = Starlette(
         routes=[*rest.ROUTES, *phones.ROUTES, Route("/mms/{medium}/{token}", show_picture), Route("/health", _health)],
-        middleware=[Middleware(Guard, config=config)],
+        middleware=[Middleware(Guard, config=config), Middleware(Mishaps, trouble=sim.trouble)],
         exception_handlers={
             Refusal: on_refusal,
             BadRequest: on_bad_request,
@@ -60,8 +65,11 @@ def create_app(config: SimulatorConfig) -> Starlette:
 def _assemble(config: SimulatorConfig, database: sqlite3.Connection) -> Simulator:
     messages, numbers, opt_outs = MessageLog(database), Numbers(database, config.service_size), OptOuts(database)
     courier, hub = Courier(config.auth_token, config.webhook_seconds), Hub()
-    carrier = Carrier(config, messages, numbers, opt_outs, courier, hub)
-    return Simulator(config, messages, numbers, opt_outs, Phonebook(database), carrier, hub)
+    trouble, background = Trouble(), Background()
+    announcer = Announcer(config, courier, trouble, background)
+    carrier = Carrier(config, messages, numbers, opt_outs, announcer, trouble, background, hub)
+    switchboard = Switchboard(config, courier)
+    return Simulator(config, messages, numbers, opt_outs, Phonebook(database), carrier, switchboard, trouble, hub)
 
 
 async def _health(_request: Request) -> Response:

@@ -6,23 +6,27 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from .announcer import Announcer
+from .background import Background
 from .config import Seconds, SimulatorConfig
-from .courier import Courier, Outcome
+from .courier import Outcome
+from .errors import ENDS
+from .faults import Trouble
 from .fiction import fate_of
 from .hub import Hub
 from .keywords import ANSWERS, Keyword, keyword_in
 from .messages import Message, MessageLog
 from .numbers import Number, Numbers, OptOuts
 from .segments import count_segments
-from .webhooks import inbound_form, inbound_webhook, status_form
+from .webhooks import inbound_form, inbound_webhook
 
 log = logging.getLogger("simulator.carrier")
 
-EXPIRED = (30036, "Validity Period Expired")
+EXPIRED, UNREGISTERED = 30036, 30034
+FINAL = ("delivered", "undelivered", "failed")
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,10 @@ class Step:
     status: str
     wait: Seconds
     error_code: int | None = None
-    error_message: str | None = None
+
+    @property
+    def is_last(self) -> bool:
+        return self.status in FINAL
 
 
 class Carrier:
@@ -44,29 +51,30 @@ class Carrier:
         messages: MessageLog,
         numbers: Numbers,
         opt_outs: OptOuts,
-        courier: Courier,
+        announcer: Announcer,
+        trouble: Trouble,
+        background: Background,
         hub: Hub,
     ) -> None:
         self._config = config
         self._messages = messages
         self._numbers = numbers
         self._opt_outs = opt_outs
-        self._courier = courier
+        self._announcer = announcer
+        self._trouble = trouble
+        self._background = background
         self._hub = hub
         self._chance = random.Random()
-        self._work: set[asyncio.Task[Any]] = set()
         self._last: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def start(self) -> None:
-        await self._courier.start()
+        await self._announcer.start()
         for message in self._messages.on_the_way():
             self.take(message)
 
     async def stop(self) -> None:
-        for task in list(self._work):
-            task.cancel()
-        await asyncio.gather(*self._work, return_exceptions=True)
-        await self._courier.stop()
+        await self._background.stop()
+        await self._announcer.stop()
 
     def take(self, message: Message) -> None:
         """Carries an outbound text to its family phone, in the background.
@@ -74,7 +82,7 @@ class Carrier:
         Texts from one sender to one phone appear there in the order in which they were taken.
         """
         way = (message.sender or message.service_sid or "", message.recipient)
-        carrying = self._last[way] = self._spawn(self._carry(message, self._last.get(way)))
+        carrying = self._last[way] = self._background.start(self._carry(message, self._last.get(way)))
         carrying.add_done_callback(lambda _: self._last.pop(way) if self._last.get(way) is carrying else None)
 
     async def bring(
@@ -100,19 +108,20 @@ class Carrier:
             log.warning("%s went nowhere: its Messaging Service has no inbound address", message.sid)
             return message.sid, Outcome(None, "no webhook", tries=0)
         form = inbound_form(self._config, message, self._messages.media_of(message.sid), keyword)
-        return message.sid, await self._call(message, form, webhook)
+        return message.sid, await self._announcer.announce(message, form, webhook)
 
     async def _carry(self, message: Message, before: asyncio.Task[None] | None) -> None:
-        told: asyncio.Task[None] | None = None
+        reports = self._announcer.reports()
         for step in self._route(message):
             await self._wait(step.wait)
             if step.status == "delivered" and before:
                 await asyncio.wait([before])
-            current = self._messages.get(message.sid)
-            if current is None or current.status == "canceled":
-                return
-            message = self._advance(current, step)
-            told = self._spawn(self._tell(message, told)) if message.callback else None
+            changed = self._advance(message, step)
+            if changed is None:
+                break
+            message = changed
+            reports.tell(message, is_last=step.is_last)
+        reports.release()
 
     def _route(self, message: Message) -> Iterator[Step]:
         """The steps that a text still has before it."""
@@ -120,24 +129,36 @@ class Carrier:
         if message.status == "accepted":
             yield Step("queued", delays.queued)
         if message.validity and message.validity < delays.sending[0] + delays.sent[0]:
-            yield Step("failed", (message.validity, message.validity), *EXPIRED)
+            yield Step("failed", (message.validity, message.validity), EXPIRED)
             return
         if message.status in ("accepted", "queued"):
             yield Step("sending", delays.sending)
         if message.status != "sent":
             yield Step("sent", delays.sent)
-        fate = fate_of(message.recipient)
-        if fate and fate.status:
-            yield Step(fate.status, delays.delivered, fate.code, fate.message)
-        else:
-            yield Step("delivered", delays.delivered)
+        yield self._end(message)
 
-    def _advance(self, message: Message, step: Step) -> Message:
-        changes: dict[str, object] = {
-            "status": step.status,
-            "error_code": step.error_code,
-            "error_message": step.error_message,
-        }
+    def _end(self, message: Message) -> Step:
+        # A Messaging Service has chosen the sender on the way.
+        sender = message.sender or (self._messages.get(message.sid) or message).sender
+        trouble, fate = self._trouble.end(sender, message.recipient, message.body), fate_of(message.recipient)
+        delay = self._config.delays.delivered
+        if trouble:
+            status, code = trouble
+            return Step(status, delay, code)
+        if not self._numbers.is_registered(sender):
+            return Step("undelivered", delay, UNREGISTERED)
+        if fate and fate.status:
+            return Step(fate.status, delay, fate.code)
+        return Step("delivered", delay)
+
+    def _advance(self, message: Message, step: Step) -> Message | None:
+        """The text after the step; None for one that was cancelled or deleted meanwhile."""
+        changes: dict[str, object] = {"status": step.status}
+        if step.error_code:
+            changes |= {
+                "error_code": step.error_code,
+                "error_message": ENDS.get(step.error_code, f"Error {step.error_code}"),
+            }
         if step.status == "queued":
             changes |= {
                 "sender": message.sender or self._choose_sender(message),
@@ -147,9 +168,8 @@ class Carrier:
             changes["sent"] = int(time.time())
         if step.status == "delivered":
             changes["shown_at"] = time.time()
-        changed = self._messages.change(message.sid, **changes)
-        assert changed, "nothing else ran since the message was read"
-        if step.status == "delivered":
+        changed = self._messages.move(message.sid, **changes)
+        if changed and step.status == "delivered":
             self._show(changed)
         return changed
 
@@ -159,24 +179,6 @@ class Carrier:
         if not pool:
             return ""
         return self._messages.last_sender(message.recipient, pool) or pool[0]
-
-    async def _tell(self, message: Message, before: asyncio.Task[None] | None) -> None:
-        """The status callback, after the one before it. The message is as it was when the status changed."""
-        if before:
-            await asyncio.wait([before])
-        form = status_form(self._config, message)
-        await self._courier.deliver(f"status callback {message.status}", message.sid, message.callback, form)
-
-    async def _call(self, message: Message, form: dict[str, str], webhook: tuple[str, str, str, str]) -> Outcome:
-        url, method, fallback_url, fallback_method = webhook
-        if not url:
-            log.warning("%s went nowhere: its number has no SmsUrl", message.sid)
-            return Outcome(None, "no webhook", tries=0)
-        outcome = await self._courier.deliver("inbound webhook", message.sid, url, form, method)
-        if outcome.ok or not fallback_url:
-            return outcome
-        excuse = form | {"ErrorCode": "11200", "ErrorUrl": url}
-        return await self._courier.deliver("inbound fallback", message.sid, fallback_url, excuse, fallback_method)
 
     def _obey(self, message: Message, number: Number) -> Keyword | None:
         """Blocks or unblocks, and answers where that was news: a Yes in a conversation is only a Yes."""
@@ -188,7 +190,7 @@ class Carrier:
             Keyword.HELP: lambda: True,
         }[keyword]()
         if keyword and news:
-            self._spawn(self._answer(number.phone_number, message.sender, ANSWERS[keyword]))
+            self._background.start(self._answer(number.phone_number, message.sender, ANSWERS[keyword]))
         return keyword
 
     async def _answer(self, sender: str, to: str, body: str) -> None:
@@ -200,14 +202,3 @@ class Carrier:
 
     async def _wait(self, seconds: Seconds) -> None:
         await asyncio.sleep(self._chance.uniform(*seconds))
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._work.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._work.discard(task)
-        if not task.cancelled() and task.exception():
-            log.error("the carrier stumbled", exc_info=task.exception())

@@ -33,6 +33,7 @@ class SimulatorConfig:
     webhook_seconds: how long a webhook may take to answer; Twilio waits 15 s.
     service_size: how many numbers one Messaging Service may hold.
     advanced_opt_out: whether webhooks of a Messaging Service's numbers carry OptOutType.
+    is_durable: whether what was answered survives a crash of the machine; without it the disk is never waited for.
     """
 
     account_sid: str
@@ -45,6 +46,7 @@ class SimulatorConfig:
     webhook_seconds: float = 15.0
     service_size: int = 400
     advanced_opt_out: bool = False
+    is_durable: bool = True
 
     @property
     def base_url(self) -> str:

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
@@ -24,11 +25,15 @@ MAX_RETRIES = 5
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a webhook came to: its HTTP status, or None and why there is none. tries counts every request."""
+    """What a webhook came to: its HTTP status, or None and why there is none. tries counts every request.
+
+    body: the beginning of the answer.
+    """
 
     status: int | None
     problem: str = ""
     tries: int = 1
+    body: bytes = field(default=b"", repr=False)
 
     @property
     def ok(self) -> bool:
@@ -44,7 +49,11 @@ class RetryRule:
 
     @classmethod
     def of(cls, url: str) -> RetryRule:
-        given = parse_qs(urlsplit(url).fragment)
+        return _rule_of(url.partition("#")[2])
+
+    @classmethod
+    def read(cls, fragment: str) -> RetryRule:
+        given = parse_qs(fragment)
         count = given.get("rc", ["0"])[0]
         policies = frozenset(given.get("rp", ["ct"])[0].split(","))
         return cls(min(int(count), MAX_RETRIES) if count.isdigit() else 0, policies)
@@ -53,6 +62,11 @@ class RetryRule:
         """Whether the outcome is of a kind that is tried again."""
         kind = {4: "4xx", 5: "5xx"}.get((outcome.status or 0) // 100, "") or outcome.problem
         return not outcome.ok and ("all" in self.policies or kind in self.policies)
+
+
+@lru_cache
+def _rule_of(fragment: str) -> RetryRule:
+    return RetryRule.read(fragment)
 
 
 class Courier:
@@ -73,7 +87,7 @@ class Courier:
 
     async def deliver(self, what: str, sid: str, url: str, form: Mapping[str, str], method: str = "POST") -> Outcome:
         """Sends one webhook, again as its address asks; never raises. The log names neither people nor texts."""
-        rule, token, tries = RetryRule.of(url), secrets.token_hex(16), 0
+        rule, token, tries = _rule_of(url.partition("#")[2]), secrets.token_hex(16), 0
         while True:
             tries += 1
             outcome = await self._try(url, form, method, token)
@@ -81,7 +95,7 @@ class Courier:
                 break
         if not outcome.ok:
             log.warning("%s of %s failed: %s", what, sid, outcome.status or outcome.problem)
-        return Outcome(outcome.status, outcome.problem, tries)
+        return replace(outcome, tries=tries)
 
     async def _try(self, url: str, form: Mapping[str, str], method: str, token: str) -> Outcome:
         assert self._http, "the courier has not started"
@@ -96,8 +110,7 @@ class Courier:
                 allow_redirects=False,
                 headers=self._headers(url, form, token),
             ) as answer:
-                await answer.content.read(READ_BYTES)
-                return Outcome(answer.status)
+                return Outcome(answer.status, body=await _beginning(answer))
         except (aiohttp.ServerTimeoutError, TimeoutError):
             return Outcome(None, "rt")
         except (aiohttp.ClientConnectorError, aiohttp.InvalidURL):
@@ -113,6 +126,14 @@ class Courier:
             "Accept": "*/*",
             **({"Content-Type": FORM} if form else {}),
         }
+
+
+async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
+    """Also of an answer that comes in pieces."""
+    read = bytearray()
+    while len(read) < READ_BYTES and (piece := await answer.content.read(READ_BYTES)):
+        read += piece
+    return bytes(read)
 
 
 def is_webhook_url(url: str) -> bool:

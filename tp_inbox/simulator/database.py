@@ -76,13 +76,16 @@ create table if not exists phone (
 """
 
 
-def open_database(folder: Path) -> sqlite3.Connection:
-    """The memory in that folder, made when missing. A crash of the process loses nothing that was answered."""
+def open_database(folder: Path, is_durable: bool = True) -> sqlite3.Connection:
+    """The memory in that folder, made when missing. A crash of the process loses nothing that was answered.
+
+    is_durable: nor does a crash of the machine, but for the last moments.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     database = sqlite3.connect(folder / FILE_NAME, isolation_level=None, check_same_thread=False)
     database.row_factory = sqlite3.Row
     database.execute("pragma journal_mode = wal")
-    database.execute("pragma synchronous = normal")
+    database.execute(f"pragma synchronous = {'normal' if is_durable else 'off'}")
     database.executescript(SCHEMA)
     return database
 

@@ -181,12 +181,11 @@ class MessageLog:
 
     def change(self, sid: str, **changes: object) -> Message | None:
         """The message after the change; None when it was deleted meanwhile."""
-        changes["updated"] = now()
-        assignments = ", ".join(f"{column} = ?" for column in changes)
-        row = self._db.execute(
-            f"update message set {assignments} where sid = ? returning *", [*changes.values(), sid]
-        ).fetchone()
-        return Message(*row) if row else None
+        return self._update("sid = ?", sid, changes)
+
+    def move(self, sid: str, **changes: object) -> Message | None:
+        """As change, but None also for a text that was cancelled."""
+        return self._update("sid = ? and status <> 'canceled'", sid, changes)
 
     def delete(self, sid: str) -> None:
         self._db.execute("delete from media where message_sid = ?", [sid])
@@ -241,6 +240,14 @@ class MessageLog:
 
     def delete_medium(self, sid: str) -> None:
         self._db.execute("delete from media where sid = ?", [sid])
+
+    def _update(self, which: str, sid: str, changes: dict[str, object]) -> Message | None:
+        changes["updated"] = now()
+        assignments = ", ".join(f"{column} = ?" for column in changes)
+        row = self._db.execute(
+            f"update message set {assignments} where {which} returning *", [*changes.values(), sid]
+        ).fetchone()
+        return Message(*row) if row else None
 
     def _insert(self, **given: object) -> Message:
         at = now()

@@ -12,6 +12,11 @@ from .errors import Refusal
 from .fiction import matches, stock
 
 MAX_SERVICE_NUMBERS = 400
+CAMPAIGN = "campaign"
+VERIFIED = "VERIFIED"
+UNREGISTERED = "UNREGISTERED"
+CAMPAIGN_STATUSES = (VERIFIED, "IN_PROGRESS", "PENDING", "FAILED", UNREGISTERED)
+"""The last is none of Twilio's: a service that was never registered has no campaign at all."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,15 @@ class Service:
     settings: dict[str, object]
     created: int
     updated: int
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A service's registration with the carriers of the US. id: the carriers' own, once they have verified it."""
+
+    sid: str
+    status: str
+    id: str | None
 
 
 class Numbers:
@@ -122,6 +136,22 @@ class Numbers:
     def delete_service(self, sid: str) -> None:
         self._db.execute("update number set service_sid = null, joined = null where service_sid = ?", [sid])
         self._db.execute("delete from service where sid = ?", [sid])
+
+    def campaign(self, service: Service) -> Campaign | None:
+        """Every service is registered here unless register said otherwise."""
+        status = str(service.settings.get(CAMPAIGN, VERIFIED))
+        if status == UNREGISTERED:
+            return None
+        digits = service.sid.removeprefix("MG")
+        return Campaign(f"QE{digits}", status, f"C{digits[:6].upper()}" if status == VERIFIED else None)
+
+    def is_registered(self, phone_number: str) -> bool:
+        """False for a number whose service's campaign is not verified; a number of no service is left alone."""
+        number = self.by_number(phone_number)
+        if not number or not number.service_sid:
+            return True
+        campaign = self.campaign(self.service(number.service_sid))
+        return campaign is not None and campaign.status == VERIFIED
 
     def members(self, service_sid: str) -> list[Number]:
         """The numbers of a Messaging Service, first added first."""

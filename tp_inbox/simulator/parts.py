@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from .calls import Switchboard
 from .carrier import Carrier
 from .config import SimulatorConfig
+from .faults import Trouble
 from .hub import Hub
 from .messages import MessageLog
 from .numbers import Numbers, OptOuts
@@ -24,6 +26,8 @@ class Simulator:
     opt_outs: OptOuts
     phonebook: Phonebook
     carrier: Carrier
+    switchboard: Switchboard
+    trouble: Trouble
     hub: Hub
 
     async def close(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from . import api
+from . import api, trouble
 
 STATIC = Path(__file__).parent.parent / "static"
 
@@ -21,5 +21,11 @@ ROUTES = [
     Route("/simulator/phones/{number}/texts", api.texts, methods=["GET"]),
     Route("/simulator/phones/{number}/read", api.read, methods=["POST"]),
     Route("/simulator/inbound", api.inbound, methods=["POST"]),
+    Route("/simulator/calls", trouble.call, methods=["POST"]),
+    Route("/simulator/faults", trouble.faults, methods=["GET"]),
+    Route("/simulator/faults", trouble.switch_faults, methods=["PUT"]),
+    Route("/simulator/faults", trouble.calm, methods=["DELETE"]),
+    Route("/simulator/numbers/{number}", trouble.take_number, methods=["DELETE"]),
+    Route("/simulator/services/{service}/campaign", trouble.register, methods=["PUT"]),
     Mount("/static", StaticFiles(directory=STATIC)),
 ]

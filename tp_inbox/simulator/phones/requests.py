@@ -64,6 +64,17 @@ async def read_labels(request: Request) -> list[tuple[str, str, str]]:
     ]
 
 
+async def read_call(request: Request) -> tuple[str, str]:
+    """{"from", "to"} as numbers. Raises BadRequest."""
+    given = await _read_json(request, dict)
+    return _number(given.get("from"), "from"), _number(given.get("to"), "to")
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """Whatever JSON object came. Raises BadRequest."""
+    return await _read_json(request, dict)
+
+
 def path_number(request: Request) -> str:
     """The number in the path. Raises BadRequest."""
     return _number(request.path_params["number"], "number")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import Route
 
-from . import accounts, available, incoming, media, messages, services
+from . import accounts, available, campaigns, incoming, media, messages, services
 
 ACCOUNT = "/2010-04-01/Accounts/{account}"
 SERVICES = "/v1/Services"
@@ -25,9 +25,11 @@ ROUTES = [
     Route(f"{ACCOUNT}/IncomingPhoneNumbers/{{number}}.json", incoming.fetch, methods=["GET"]),
     Route(f"{ACCOUNT}/IncomingPhoneNumbers/{{number}}.json", incoming.update, methods=["POST"]),
     Route(f"{ACCOUNT}/IncomingPhoneNumbers/{{number}}.json", incoming.delete, methods=["DELETE"]),
+    Route(f"{ACCOUNT}/Balance.json", accounts.balance, methods=["GET"]),
     Route(f"{ACCOUNT}.json", accounts.fetch, methods=["GET"]),
     Route(SERVICES, services.create, methods=["POST"]),
     Route(SERVICES, services.browse, methods=["GET"]),
+    Route(f"{SERVICES}/{{service}}/Compliance/Usa2p", campaigns.browse, methods=["GET"]),
     Route(f"{SERVICES}/{{service}}/PhoneNumbers", services.join, methods=["POST"]),
     Route(f"{SERVICES}/{{service}}/PhoneNumbers", services.browse_numbers, methods=["GET"]),
     Route(f"{SERVICES}/{{service}}/PhoneNumbers/{{number}}", services.fetch_number, methods=["GET"]),

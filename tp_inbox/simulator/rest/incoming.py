@@ -33,7 +33,9 @@ SETTINGS: dict[str, str] = {
 async def create(request: Request) -> JSONResponse:
     """Buys one given number (again, harmlessly, when it is ours) or the next of an area code."""
     sim, form = simulator(request), await read_form(request)
-    settings = settings_from(form, SETTINGS)
+    settings, refusal = settings_from(form, SETTINGS), sim.trouble.purchase_refusal()
+    if refusal:
+        raise Refusal(refusal, form.one("PhoneNumber") or form.one("AreaCode"))
     number = sim.numbers.buy(_wanted(sim, form), settings)
     return JSONResponse(_shape(sim, number), status_code=201)
 

@@ -26,6 +26,7 @@ async def create(request: Request) -> JSONResponse:
     body, media_urls = _content(form)
     number, service_sid = _sender(sim, form)
     _check_pair(sim, number, service_sid, to)
+    _check_trouble(sim, number, to)
     message = sim.messages.add_outbound(
         sender=number.phone_number if number else "",
         to=to,
@@ -142,6 +143,12 @@ def _check_pair(sim: Simulator, number: Number | None, service_sid: str | None, 
     ours = sim.numbers.siblings(number) if number else [member.phone_number for member in members]
     if sim.opt_outs.is_blocked(ours, to):
         raise Refusal(21610)
+
+
+def _check_trouble(sim: Simulator, number: Number | None, to: str) -> None:
+    code = sim.trouble.refusal(number.phone_number if number else "", to)
+    if code:
+        raise Refusal(code, to)
 
 
 def _callback(sim: Simulator, form: Form, service_sid: str | None) -> str:

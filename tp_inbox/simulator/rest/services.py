@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ..errors import Refusal
-from ..numbers import Number, Service
+from ..numbers import VERIFIED, Number, Service
 from ..parts import Simulator, simulator
 from .dates import iso
 from .forms import Form, read_form, settings_from
@@ -77,23 +77,23 @@ async def browse(request: Request) -> JSONResponse:
 
 
 async def fetch(request: Request) -> JSONResponse:
-    return JSONResponse(_shape(simulator(request), _found(request)))
+    return JSONResponse(_shape(simulator(request), service_of(request)))
 
 
 async def update(request: Request) -> JSONResponse:
-    sim, service = simulator(request), _found(request)
+    sim, service = simulator(request), service_of(request)
     settings = _settings(await read_form(request))
     return JSONResponse(_shape(sim, sim.numbers.set_service(service.sid, settings)))
 
 
 async def delete(request: Request) -> Response:
-    simulator(request).numbers.delete_service(_found(request).sid)
+    simulator(request).numbers.delete_service(service_of(request).sid)
     return Response(status_code=204)
 
 
 async def join(request: Request) -> JSONResponse:
     """Puts a number into the service; 21710, 21712 and 21714 as Twilio has them."""
-    sim, service, form = simulator(request), _found(request), await read_form(request)
+    sim, service, form = simulator(request), service_of(request), await read_form(request)
     try:
         number = sim.numbers.join(service.sid, form.one("PhoneNumberSid"))
     except KeyError:
@@ -103,7 +103,7 @@ async def join(request: Request) -> JSONResponse:
 
 async def browse_numbers(request: Request) -> JSONResponse:
     sim = simulator(request)
-    page = cut(request, sim.numbers.members(_found(request).sid))
+    page = cut(request, sim.numbers.members(service_of(request).sid))
     return JSONResponse(modern(page, HOST, "phone_numbers", lambda number: _member_shape(sim, number)))
 
 
@@ -129,7 +129,8 @@ def _settings(form: Form) -> dict[str, object]:
     return settings
 
 
-def _found(request: Request) -> Service:
+def service_of(request: Request) -> Service:
+    """The service in the path. Raises Refusal 20404."""
     try:
         return simulator(request).numbers.service(request.path_params["service"])
     except KeyError:
@@ -137,7 +138,7 @@ def _found(request: Request) -> Service:
 
 
 def _member(request: Request) -> Number:
-    service, sid = _found(request), request.path_params["number"]
+    service, sid = service_of(request), request.path_params["number"]
     for number in simulator(request).numbers.members(service.sid):
         if number.sid == sid:
             return number
@@ -145,12 +146,12 @@ def _member(request: Request) -> Number:
 
 
 def _shape(sim: Simulator, service: Service) -> dict[str, object]:
-    url = f"{HOST}/v1/Services/{service.sid}"
+    url, campaign = f"{HOST}/v1/Services/{service.sid}", sim.numbers.campaign(service)
     return {
-        **service.settings,
+        **{name: service.settings.get(name) for name in DEFAULTS},
         "sid": service.sid,
         "account_sid": sim.config.account_sid,
-        "us_app_to_person_registered": False,
+        "us_app_to_person_registered": campaign is not None and campaign.status == VERIFIED,
         "date_created": iso(service.created),
         "date_updated": iso(service.updated),
         "url": url,
