@@ -25,6 +25,7 @@ from tp_inbox.storage.database import Database
 from tp_inbox.wiring import Wired, wire
 
 TEMPLATE, TOWN = "template_of_tests", "template_of_the_town"
+AS_FAST_AS_IT_GOES = 100_000.0
 _numbers = itertools.count(1)
 
 
@@ -82,6 +83,9 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
         twilio_auth_token=SecretStr("a token for tests"),
         twilio_base_url="http://127.0.0.1:1",
         secret_key=SecretStr("a key that is long enough for the tests"),
+        sender_segments_per_second=AS_FAST_AS_IT_GOES,
+        campaign_segments_per_second=AS_FAST_AS_IT_GOES,
+        account_segments_per_second=AS_FAST_AS_IT_GOES,
         spool_dir=tmp_path / "spool",
     )
 

@@ -29,6 +29,8 @@ from tp_inbox.services.groups import Groups
 from tp_inbox.services.identities import Identities
 from tp_inbox.services.inboxes import Inboxes
 from tp_inbox.services.intake import Intake
+from tp_inbox.services.lanes import Lanes
+from tp_inbox.services.leasing import Leasing
 from tp_inbox.services.leaving import Leaving
 from tp_inbox.services.number_admin import NumberAdmin
 from tp_inbox.services.number_limits import Limits
@@ -145,7 +147,9 @@ def wire(settings: Settings, gateway: SmsGateway | None = None, kind: ProcessKin
         receiving=receiving,
         router=router,
         intake=Intake(db, Spool(settings.spool), webhooks.read_for(router.keep, reporting.report)),
-        dispatching=Dispatching(db, gateway),
+        dispatching=Dispatching(
+            db, gateway, Leasing(db, beat.id), rates_of(settings), timedelta(seconds=settings.look_after_seconds)
+        ),
         reporting=reporting,
         polling=Polling(db, gateway, reporting, receiving),
         numbers=Numbers(db, gateway),
@@ -188,6 +192,7 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
         assignment_lists=AssignmentLists(db),
         oversight=Oversight(db),
         queues=Queues(db, rates_of(settings)),
+        lanes=Lanes(db),
     )
 
 
@@ -251,7 +256,7 @@ async def until_safe(wired: Wired) -> None:
 
 
 async def _wake_for(worker: Worker, change: Change) -> None:
-    if change.kind in (ChangeKind.MESSAGE, ChangeKind.STATUS):
+    if change.kind in WAKING:
         worker.wake()
 
 
@@ -302,6 +307,9 @@ async def run_audit_command(settings: Settings, before: date | None = None) -> s
     finally:
         await db.close()
 
+
+WAKING = frozenset({ChangeKind.MESSAGE, ChangeKind.STATUS, ChangeKind.INBOX, ChangeKind.ALERT})
+"""After these something may be due: one text, many texts, or a lane that goes on."""
 
 CAN_SIGN_IN = "{email} can sign in with this password: {password}"
 

@@ -86,14 +86,14 @@ async def test_two_workers_hand_each_text_over_once(town: Town) -> None:
 async def test_a_dispatcher_that_fails_goes_on(
     town: Town, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    real, failures = Dispatching.hand_over_due, [ValueError("a bug"), Unavailable("the database is away")]
+    real, failures = Dispatching.start_due, [ValueError("a bug"), Unavailable("the database is away")]
 
-    async def sometimes(self: Dispatching) -> int:
+    async def sometimes(self: Dispatching) -> float:
         if failures:
             raise failures.pop()
         return await real(self)
 
-    monkeypatch.setattr(Dispatching, "hand_over_due", sometimes)
+    monkeypatch.setattr(Dispatching, "start_due", sometimes)
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.05)
     row = await send(town, "alice", await town.school())
     async with running(town):

@@ -24,7 +24,7 @@ from tests.services.steps import (
 )
 from tp_inbox.domain.consent import ConsentSource
 from tp_inbox.domain.delivery import DeliveryState as S, FailureReason as R
-from tp_inbox.services.outbox import STOPS_THE_SENDER
+from tp_inbox.services.lanes import STOPS
 from tp_inbox.services.ports import Accepted, Ambiguous, NotAccepted, StatusReport
 from tp_inbox.storage.feed import ChangeKind
 from tp_inbox.storage.tables import ConsentEvent, DeliveryEvent, Message, Number
@@ -140,7 +140,7 @@ class TestReports:
             await town.wired.reporting.report(report_on(text, S.UNDELIVERED, R.OPTED_OUT, "21610"))
         assert (await the(town, ConsentEvent)).source is ConsentSource.CARRIER
 
-    @pytest.mark.parametrize("reason", sorted(STOPS_THE_SENDER))
+    @pytest.mark.parametrize("reason", sorted(STOPS))
     async def test_a_trouble_of_our_own_that_comes_by_callback_stops_the_number(self, town: Town, reason: R) -> None:
         text = await handed_over(town)
         await town.wired.reporting.report(report_on(text, S.UNDELIVERED, reason, "30034"))

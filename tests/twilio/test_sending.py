@@ -158,7 +158,7 @@ async def test_a_senseless_retry_after_is_none(gateway, server) -> None:
         (400, 21611, FailureReason.TOO_BUSY, True, False),
         (400, 30007, FailureReason.BLOCKED_CONTENT, False, False),
         (400, 21606, FailureReason.SENDER_NOT_READY, False, True),
-        (400, 21608, FailureReason.ACCOUNT_PROBLEM, False, True),
+        (400, 21608, FailureReason.NOT_PERMITTED, False, True),
         (401, 20003, FailureReason.ACCOUNT_PROBLEM, False, True),
         (400, 30034, FailureReason.NOT_REGISTERED, False, True),
         (400, 39999, FailureReason.UNKNOWN, True, False),

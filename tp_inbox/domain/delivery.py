@@ -44,6 +44,7 @@ class FailureReason(StrEnum):
     MEDIA_PROBLEM = "media_problem"
     NOT_REGISTERED = "not_registered"
     SENDER_NOT_READY = "sender_not_ready"
+    NOT_PERMITTED = "not_permitted"
     ACCOUNT_PROBLEM = "account_problem"
     TOO_BUSY = "too_busy"
     EXPIRED = "expired"
@@ -148,6 +149,11 @@ _EXPLANATIONS = {
     ),
     FailureReason.SENDER_NOT_READY: Explanation(
         "The number this text leaves from is not ready to send.",
+        "Tell your district administrator. Call if it is urgent.",
+        True,
+    ),
+    FailureReason.NOT_PERMITTED: Explanation(
+        "The district's texting account may not send to this number.",
         "Tell your district administrator. Call if it is urgent.",
         True,
     ),

@@ -5,7 +5,8 @@ Nothing here reads a clock: ``now`` is in seconds of any clock that only goes fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 SPARE_SECONDS = 1.0
@@ -20,6 +21,8 @@ RECOVERY = 300.0
 """Seconds from a standstill back to the whole rate."""
 AT_CARRIER = 900.0
 """Seconds of work that may lie at the carrier: what is there can be canceled no more."""
+BULK_AT_CARRIER = 600.0
+"""Of them, what is one of many may fill: an answer finds room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +115,75 @@ def admit(buckets: Iterable[Bucket], segments: int, now: float, *, bulk: bool) -
     for bucket in all_of_them:
         bucket.take(segments, now, bulk=bulk)
     return True
+
+
+class Pace:
+    """All the buckets of one worker, and what lies at the carrier. Campaigns and numbers go by their ids."""
+
+    def __init__(self, rates: Rates, now: float) -> None:
+        self._rates = rates
+        self._account = Bucket(rates.account, now)
+        self._campaigns: dict[int, Bucket] = {}
+        self._senders: dict[tuple[int, int], Bucket] = {}
+        self._at_carrier: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+
+    def share(self, workers: int, now: float) -> None:
+        """So many workers have the account in common."""
+        self._account.change_rate(self._rates.account / max(workers, 1), now)
+
+    def keep(self, campaigns: Collection[int]) -> None:
+        """Forgets those that another worker paces now."""
+        self._campaigns = {i: bucket for i, bucket in self._campaigns.items() if i in campaigns}
+        self._senders = {key: bucket for key, bucket in self._senders.items() if key[0] in campaigns}
+
+    def lies_at_carrier(self, segments: Mapping[tuple[int, int], int]) -> None:
+        """By (campaign, number), as it was counted just now; what is handed over is added until the next count."""
+        self._at_carrier.clear()
+        for (campaign, number), waiting in segments.items():
+            self._at_carrier[campaign][number] = waiting
+
+    def admit(self, campaign: int, number: int, segments: int, now: float, *, bulk: bool) -> bool:
+        """Whether such a text may leave now; if so it counts as gone."""
+        if not self._has_room(campaign, number, bulk=bulk):
+            return False
+        if not admit(self._buckets(campaign, number, now), segments, now, bulk=bulk):
+            return False
+        self._at_carrier[campaign][number] += segments
+        return True
+
+    def wait(self, campaign: int, number: int, now: float, *, bulk: bool) -> float:
+        """Seconds until something may leave there; 0 when it may now, and for ever while too much lies at the carrier,
+        until it is counted again.
+        """
+        if not self._has_room(campaign, number, bulk=bulk):
+            return float("inf")
+        return max(bucket.wait(now, bulk=bulk) for bucket in self._buckets(campaign, number, now))
+
+    def slow(self, campaign: int, number: int | None, now: float, since: float | None = None) -> bool:
+        """The carrier is busy there. ``since``: when that was noticed. Whether it is news."""
+        if number is not None:
+            self._sender(campaign, number, now).slow(now, since)
+        return self._campaign(campaign, now).slow(now, since)
+
+    def close(self, until: float) -> None:
+        """The carrier takes nothing from this account before that."""
+        self._account.close(until)
+
+    def _has_room(self, campaign: int, number: int, *, bulk: bool) -> bool:
+        seconds = BULK_AT_CARRIER if bulk else AT_CARRIER
+        there = self._at_carrier[campaign]
+        of_campaign, of_sender = seconds * self._rates.campaign, seconds * self._rates.sender
+        return there[number] < of_sender and sum(there.values()) < of_campaign
+
+    def _buckets(self, campaign: int, number: int, now: float) -> tuple[Bucket, ...]:
+        return self._account, self._campaign(campaign, now), self._sender(campaign, number, now)
+
+    def _campaign(self, campaign: int, now: float) -> Bucket:
+        if campaign not in self._campaigns:
+            self._campaigns[campaign] = Bucket(self._rates.campaign, now)
+        return self._campaigns[campaign]
+
+    def _sender(self, campaign: int, number: int, now: float) -> Bucket:
+        if (campaign, number) not in self._senders:
+            self._senders[campaign, number] = Bucket(self._rates.sender, now)
+        return self._senders[campaign, number]

@@ -60,6 +60,7 @@ class Worker:
 
     async def run(self) -> None:
         """Until it is cancelled."""
+        self._crew.dispatching.on_room = self.wake
         scheduler = AsyncIOScheduler()
         for name, seconds, job in self._jobs:
             scheduler.add_job(self._turn, "interval", (name, job), seconds=seconds, id=name, **ONE_AT_A_TIME)
@@ -69,6 +70,7 @@ class Worker:
         finally:
             scheduler.shutdown(wait=False)
             await asyncio.gather(*self._turns, return_exceptions=True)
+            await self._safely("stop dispatching", self._crew.dispatching.stop)
 
     def wake(self) -> None:
         """Something may be due now."""
@@ -77,17 +79,17 @@ class Worker:
     async def _dispatch(self) -> None:
         while True:
             self._crew.turned()
-            if not await self._unbroken(self._safely("dispatch", self._crew.dispatching.hand_over_due)):
-                await self._rest()
+            seconds = await self._unbroken(self._safely("dispatch", self._crew.dispatching.start_due))
+            await self._rest(min(seconds, IDLE_SECONDS) if isinstance(seconds, float) else IDLE_SECONDS)
 
     async def _buy_numbers(self) -> None:
         while True:
             await self._safely("buy numbers", self._crew.numbers.buy_wanted)
             await asyncio.sleep(IDLE_SECONDS / 2)
 
-    async def _rest(self) -> None:
+    async def _rest(self, seconds: float) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(IDLE_SECONDS):  # wait_for loses a cancellation on Python 3.11
+            async with asyncio.timeout(seconds):  # wait_for loses a cancellation on Python 3.11
                 await self._wake.wait()
         self._wake.clear()
 

@@ -23,7 +23,7 @@ from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
 from tp_inbox.storage.queries.places import schools_worked_at
-from tp_inbox.storage.tables import Inbox, Message, Number, School, Staff
+from tp_inbox.storage.tables import Campaign, Inbox, Message, Number, School, Staff
 from tp_inbox.storage.tables.messages import NumberState
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ CAP_REACHED = (
     "Ask your district administrator."
 )
 STOPPED = "Texts from this number are stopped: {problem} Your district administrator has to mend it."
+CAMPAIGN_STOPPED = "Texts from this school’s numbers are stopped. Your district administrator has to mend it."
 LONGEST_WAIT = timedelta(minutes=10)
 LEASE = timedelta(minutes=2)
 TAKEN = "Another number of ours has just taken the one that was chosen."
@@ -50,7 +51,7 @@ async def number_of(session: AsyncSession, inbox: InboxRef, cap: int) -> Number:
         await _want(session, inbox, cap)
         number = await _held(session, inbox)
     assert number is not None
-    if refusal := stopped(number):
+    if refusal := await stopped(session, number):
         raise refusal
     return number
 
@@ -60,9 +61,12 @@ async def _held(session: AsyncSession, inbox: InboxRef) -> Number | None:
     return await session.scalar(owned_by(inbox).with_for_update(read=True))
 
 
-def stopped(number: Number) -> Unavailable | None:
-    """Why nothing leaves from this number until an admin has mended it; None when it works."""
-    return Unavailable(STOPPED.format(problem=number.problem)) if number.state is NumberState.STOPPED else None
+async def stopped(session: AsyncSession, number: Number) -> Unavailable | None:
+    """Why nothing leaves from this number until an admin has mended it, or its campaign; None when it works."""
+    if number.state is NumberState.STOPPED:
+        return Unavailable(STOPPED.format(problem=number.problem))
+    stopped_at = select(col(Campaign.stopped_at)).where(col(Campaign.id) == number.campaign_id)
+    return Unavailable(CAMPAIGN_STOPPED) if await session.scalar(stopped_at) else None
 
 
 def owned_by(inbox: InboxRef) -> Select[Number]:

@@ -4,39 +4,33 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import Select, exists, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Select, exists, select, text, update
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from tp_inbox.domain.consent import ConsentSource
-from tp_inbox.domain.delivery import FINAL, NOT_ARRIVED, Delivery, DeliveryState, FailureReason, advance, explain
-from tp_inbox.services import consent
-from tp_inbox.services.numbers import record_change
+from tp_inbox.domain.delivery import FINAL, NOT_ARRIVED, Delivery, DeliveryState, FailureReason, advance
+from tp_inbox.services import consent, lanes
 from tp_inbox.services.ports import CarrierText, OutgoingText, StatusReport
 from tp_inbox.storage.base import utc_now
-from tp_inbox.storage.feed import Change, ChangeKind, announce
-from tp_inbox.storage.tables import DeliveryEvent, Message, Number, Thread
-from tp_inbox.storage.tables.messages import Direction, NumberState
+from tp_inbox.storage.feed import Change, ChangeKind, announce, announce_all
+from tp_inbox.storage.tables import DeliveryEvent, Message, Thread
+from tp_inbox.storage.tables.messages import Direction
 
 log = logging.getLogger(__name__)
-
-STOPS_THE_SENDER = frozenset(
-    {FailureReason.ACCOUNT_PROBLEM, FailureReason.SENDER_NOT_READY, FailureReason.NOT_REGISTERED}
-)
-"""Nothing would leave from this number: the others that wait for it stay queued until an admin has mended it."""
-LOOK_AFTER = timedelta(seconds=60)
-"""The carrier's list may lag behind what it accepted."""
 
 
 def locked(message_id: int) -> Select[Message]:
     return select(Message).where(col(Message.id) == message_id).with_for_update()
 
 
-def outgoing(message: Message) -> OutgoingText:
-    return OutgoingText(message.id, message.sender or "", message.recipient, message.body)
+def outgoing(message: Message, valid_seconds: int | None = None) -> OutgoingText:
+    return OutgoingText(message.id, message.sender or "", message.recipient, message.body, valid_seconds)
 
 
 async def advance_message(session: AsyncSession, message: Message, reported: Delivery) -> None:
@@ -58,9 +52,10 @@ async def requeue(session: AsyncSession, message: Message, retry_after: float | 
     await announce_status(session, message)
 
 
-async def doubt(session: AsyncSession, message: Message) -> None:
+async def doubt(session: AsyncSession, message: Message, look_after: timedelta) -> None:
+    """``look_after``: the carrier's list may lag so far behind what it has accepted."""
     message.state = DeliveryState.UNKNOWN
-    message.next_attempt_at = utc_now() + LOOK_AFTER
+    message.next_attempt_at = utc_now() + look_after
     await announce_status(session, message)
 
 
@@ -75,17 +70,41 @@ async def adopt(session: AsyncSession, message: Message, text: CarrierText, sour
     await advance_message(session, message, Delivery(text.state, text.reason, text.code))
 
 
+async def adopt_all(session: AsyncSession, taken: Sequence[tuple[OutgoingText, CarrierText]], source: str) -> set[int]:
+    """As ``adopt``, in three statements for all that the carrier has just taken and of which nothing else is to be
+    said; their message ids. The others are left to ``adopt``.
+    """
+    plain = [t for ours, t in taken if t.state is DeliveryState.ACCEPTED and t.sender == ours.sender]
+    ids = {t.sid: ours.message_id for ours, t in taken}
+    moved = (await session.execute(_ADOPT, {"ids": [ids[t.sid] for t in plain], "sids": [t.sid for t in plain]})).all()
+    adopted = {row.id: row for row in moved}
+    reports = [report_of(ids[t.sid], t) for t in plain if ids[t.sid] in adopted]
+    if reports:
+        await session.execute(_event(reports, source))
+        await announce_all(session, [Change(ChangeKind.STATUS, r.inbox_id, r.thread_id, r.id) for r in moved])
+    return set(adopted)
+
+
 async def keep_event(session: AsyncSession, message: Message | None, report: StatusReport, source: str) -> None:
-    event = insert(DeliveryEvent).values(
-        message_id=message.id if message else None,
-        sid=report.sid,
-        state=report.state,
-        reason=report.reason,
-        code=report.code,
-        source=source,
-        at=utc_now(),
-    )
-    await session.execute(event.on_conflict_do_nothing())
+    about = replace(report, message_id=message.id if message else None)
+    await session.execute(_event([about], source))
+
+
+def _event(reports: Sequence[StatusReport], source: str) -> Insert:
+    """About texts of ours, by the message id of each, or about nobody's."""
+    rows = [
+        {
+            "message_id": report.message_id,
+            "sid": report.sid,
+            "state": report.state,
+            "reason": report.reason,
+            "code": report.code,
+            "source": source,
+            "at": utc_now(),
+        }
+        for report in reports
+    ]
+    return insert(DeliveryEvent).values(rows).on_conflict_do_nothing()
 
 
 def report_of(message_id: int | None, text: CarrierText) -> StatusReport:
@@ -104,8 +123,8 @@ async def _draw_conclusions(session: AsyncSession, message: Message) -> None:
     if message.reason is FailureReason.OPTED_OUT and message.code is not None:
         asked = message.handed_over_at or utc_now()  # a START since then is newer, and stays
         await consent.opt_out(session, thread, message.number_id, ConsentSource.CARRIER, message.id, asked)
-    elif message.reason in STOPS_THE_SENDER:
-        await _stop_sender(session, message)
+    elif message.reason in lanes.STOPS:
+        await lanes.stop_for(session, message)
     arrived = exists().where(
         col(Message.thread_id) == col(Thread.id),
         col(Message.direction) == Direction.OUT,
@@ -116,16 +135,14 @@ async def _draw_conclusions(session: AsyncSession, message: Message) -> None:
     await session.execute(nobody_was_introduced.values(introduced_at=None))
 
 
-async def _stop_sender(session: AsyncSession, message: Message) -> None:
-    number = await session.get_one(Number, message.number_id, with_for_update={"key_share": True})
-    if number.state is NumberState.ACTIVE:
-        number.state = NumberState.STOPPED
-        number.problem = explain(message.reason).sentence
-        log.error("outbox: number %s is stopped (code %s)", number.id, message.code)
-        await record_change(session, number, "stopped", problem=number.problem)
-        await announce(session, Change(ChangeKind.CONSENT, message.inbox_id))
-
-
 async def announce_status(session: AsyncSession, message: Message) -> None:
     await session.flush()
     await announce(session, Change(ChangeKind.STATUS, message.inbox_id, message.thread_id, message.id))
+
+
+_ADOPT = text("""
+UPDATE message SET sid = taken.sid, state = 'accepted', reason = NULL, code = NULL, settled_at = NULL
+FROM unnest(CAST(:ids AS bigint[]), CAST(:sids AS text[])) AS taken(id, sid)
+WHERE message.id = taken.id AND message.state = 'submitting' AND message.sid IS NULL AND message.redelivered = 0
+RETURNING message.id, message.inbox_id, message.thread_id
+""")

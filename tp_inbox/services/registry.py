@@ -17,6 +17,7 @@ from tp_inbox.services.finding import Finding
 from tp_inbox.services.groups import Groups
 from tp_inbox.services.identities import Identities
 from tp_inbox.services.inboxes import Inboxes
+from tp_inbox.services.lanes import Lanes
 from tp_inbox.services.leaving import Leaving
 from tp_inbox.services.number_admin import NumberAdmin
 from tp_inbox.services.oversight import Oversight
@@ -60,6 +61,7 @@ class Services:
     number_admin: NumberAdmin
     alerts: Alerts
     queues: Queues
+    lanes: Lanes
     reconciliations: Reconciliations
 
 

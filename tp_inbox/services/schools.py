@@ -18,10 +18,9 @@ from tp_inbox.domain.permissions import Permission
 from tp_inbox.domain.phone import display_phone
 from tp_inbox.domain.schools import clean_area_code, clean_name, clean_zone, zone_label
 from tp_inbox.services import actors, audit, people
+from tp_inbox.services.lanes import NOT_STOPPED, let_go_on
 from tp_inbox.services.numbers import number_of, owned_by
-from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
-from tp_inbox.storage.feed import Change, ChangeKind, announce
 from tp_inbox.storage.queries.places import HELD
 from tp_inbox.storage.tables import District, GroupSchool, Inbox, Number, School, SchoolGroup, Staff, Student
 from tp_inbox.storage.tables.messages import NumberState
@@ -30,7 +29,6 @@ TAKEN = "There is a school of this name already."
 CHANGED_MEANWHILE = "Somebody else has just changed this school. Look at what is there now, then save again."
 NO_DISTRICT = "There is no district yet. Name it first, with: tp-inbox district"
 NO_NUMBER = "No number yet"
-NOT_STOPPED = "This number is not stopped."
 NO_CAP = 0
 """The limit of numbers counts personal ones alone."""
 
@@ -193,12 +191,10 @@ class Schools:
             school = await _locked(session, school_id)
             inbox = await _inbox_of(session, school_id)
             number = await session.scalar(owned_by(inbox).with_for_update())
-            if number is None or number.state is not NumberState.STOPPED:
+            if number is None:
                 raise Invalid(NOT_STOPPED)
-            number.state = NumberState.ACTIVE if number.sid else NumberState.WANTED
-            number.problem, number.next_attempt_at = "", utc_now()
+            await let_go_on(session, actor, number)
             await _record_number(session, actor, school, number, before=NumberState.STOPPED)
-            await announce(session, Change(ChangeKind.CONSENT, inbox=inbox.id))
 
     async def found_district(self, name: str, time_zone: str) -> bool:
         """Names the district and its time zone, by whoever runs the server; whether it is a new one."""

@@ -142,7 +142,7 @@ async def refusal_now(session: AsyncSession, actor: Actor, thread: Thread, inbox
     number = await session.scalar(owned_by(inbox))
     if sentence := await consent_panel.why_closed(session, thread.phone_id, inbox.id, number.id if number else None):
         return NotAllowed(sentence)
-    return stopped(number) if number else None
+    return await stopped(session, number) if number else None
 
 
 async def wording_of(session: AsyncSession, actor: Actor, thread: Thread, inbox: InboxRef) -> Wording:

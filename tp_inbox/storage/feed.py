@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from uuid import uuid4
@@ -57,10 +57,20 @@ class Change:
 
 
 async def announce(session: AsyncSession, change: Change) -> None:
-    payload = {k: v for k, v in asdict(change).items() if v is not None} | {"id": uuid4().hex}
-    await session.execute(
-        text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": json.dumps(payload)}
-    )
+    await announce_all(session, [change])
+
+
+async def announce_all(session: AsyncSession, changes: Iterable[Change]) -> None:
+    """Several, in their order, by one statement."""
+    if payloads := [_payload(change) for change in changes]:
+        await session.execute(_NOTIFY, {"channel": CHANNEL, "payloads": payloads})
+
+
+def _payload(change: Change) -> str:
+    return json.dumps({k: v for k, v in asdict(change).items() if v is not None} | {"id": uuid4().hex})
+
+
+_NOTIFY = text("SELECT pg_notify(:channel, payload) FROM unnest(CAST(:payloads AS text[])) AS payload")
 
 
 def read_change(payload: str) -> Change:
