@@ -54,6 +54,7 @@ from tp_inbox.services.sessions import Sessions
 from tp_inbox.services.staff import StaffAccounts
 from tp_inbox.services.staff_directory import StaffDirectory
 from tp_inbox.services.threads import Threads
+from tp_inbox.services.unsubscribing import Unsubscribing
 from tp_inbox.services.vault import Purpose, Vault
 from tp_inbox.services.watching import Watching
 from tp_inbox.settings import BadSettings, Settings
@@ -173,6 +174,7 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
         own_password=OwnPassword(db),
         inboxes=Inboxes(db),
         threads=Threads(db),
+        unsubscribing=Unsubscribing(db),
         sending=Sending(db, settings.personal_number_cap),
         receiving=Receiving(db),
         finding=Finding(db),
@@ -224,6 +226,7 @@ def crew_of(wired: Wired) -> Crew:
         numbers=wired.numbers,
         sessions=wired.services.sessions,
         sealing=Sealing(wired.db),
+        unsubscribing=wired.services.unsubscribing,
         turned=wired.beat.turned,
     )
 

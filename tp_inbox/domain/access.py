@@ -140,6 +140,28 @@ def _refusal_from_school(actor: Actor, inbox: InboxRef, family_schools: frozense
     return None if unknown_sender or inbox.school_id in family_schools else NotAllowed(NOT_AT_SCHOOL)
 
 
+# Whether families want to be texted ------------------------------------------------------------------------
+
+CANNOT_ANSWER_STOP = "Only people who write to families from here can answer this."
+CANNOT_UNSUBSCRIBE = "Only people who manage students and contacts there can do this."
+
+
+def may_answer_stop(actor: Actor, inbox: InboxRef) -> bool:
+    """Whether the actor may say that a family's words meant STOP: whoever writes from this inbox, to whomever."""
+    if inbox.kind is InboxKind.PERSONAL:
+        return inbox.staff_id == actor.staff_id and has_personal_inbox(actor)
+    return inbox.school_id in actor.schools_with(P.MESSAGE_ON_BEHALF)
+
+
+def unsubscribes(actor: Actor) -> bool:
+    return actor.anywhere(P.MANAGE_DIRECTORY)
+
+
+def may_unsubscribe(actor: Actor, school_id: int | None) -> bool:
+    """Whether the actor may record, and take back, that a family wants no texts: from a school; None for more."""
+    return actor.at_district(P.MANAGE_DIRECTORY) or school_id in actor.schools_with(P.MANAGE_DIRECTORY)
+
+
 # Oversight -------------------------------------------------------------------------------------------------
 
 

@@ -19,6 +19,7 @@ from tp_inbox.services.ports import CarrierAway
 from tp_inbox.services.receiving import Receiving
 from tp_inbox.services.sealing import Sealing
 from tp_inbox.services.sessions import Sessions
+from tp_inbox.services.unsubscribing import Unsubscribing
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Crew:
     numbers: Numbers
     sessions: Sessions
     sealing: Sealing
+    unsubscribing: Unsubscribing
     turned: Callable[[], None]
 
 
@@ -56,6 +58,7 @@ class Worker:
             ("route waiting webhooks", 5, crew.receiving.route_waiting),
             ("forget old sign-in failures", 3600, crew.sessions.forget_old_failures),
             ("seal the audit log", 60, crew.sealing.seal),
+            ("take a week's silence about a STOP as yes", 3600, crew.unsubscribing.take_silence_as_yes),
         ]
 
     async def run(self) -> None:

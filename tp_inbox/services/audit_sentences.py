@@ -24,6 +24,7 @@ class Group(StrEnum):
     PEOPLE = "people"
     SCHOOLS = "schools"
     NUMBERS = "numbers"
+    CONSENT = "consent"
     OVERSIGHT = "oversight"
     EXPORTS = "exports"
 
@@ -34,6 +35,7 @@ GROUPS: Mapping[Group, str] = {
     Group.PEOPLE: "People",
     Group.SCHOOLS: "Schools and groups",
     Group.NUMBERS: "Numbers",
+    Group.CONSENT: "Stopped texts",
     Group.OVERSIGHT: "Oversight",
     Group.EXPORTS: "Exports and this log",
 }
@@ -176,12 +178,34 @@ NUMBER_CHANGES: Mapping[str, str] = {
     "quarantined": "put {number} into quarantine",
     "given_back": "gave {number} back",
     "released": "gave up {number}",
+    "gone": "found that the phone company has no more {number}",
+    "replaced": "replaced {number}",
 }
 
 
 def _number_changed(told: Told) -> str:
     change = NUMBER_CHANGES.get(str(told.facts.get("change")), "changed {number}")
     return change.replace("{number}", _whose_number(told))
+
+
+def _stop_answered(told: Told) -> str:
+    if not told.facts.get("stop"):
+        return "read a text that sounded like STOP as no wish to stop texts"
+    if not told.words.get("actor"):
+        return "stopped texts to a family, because nobody had answered for a week whether that was meant"
+    return "stopped texts to a family, whose text sounded like STOP"
+
+
+def _from_where(told: Told) -> str:
+    return "from the whole district" if told.facts.get("everywhere") else "from {school}"
+
+
+def _unsubscribed(told: Told) -> str:
+    return f"stopped texts to a family {_from_where(told)}"
+
+
+def _resubscribed(told: Told) -> str:
+    return f"allowed texts to a family {_from_where(told)} again"
 
 
 def _oversight_opened(told: Told) -> str:
@@ -238,6 +262,9 @@ KINDS: Mapping[AuditKind, Shown] = {
     K.GROUP_DELETED: Shown(Group.SCHOOLS, "removed", "deleted the group of schools {group}"),
     K.NUMBER_CHANGED: Shown(Group.NUMBERS, "number", _number_changed),
     K.ALERT_SETTLED: Shown(Group.NUMBERS, "number", "marked an alert as done"),
+    K.STOP_ANSWERED: Shown(Group.CONSENT, "stop", _stop_answered),
+    K.UNSUBSCRIBED: Shown(Group.CONSENT, "stop", _unsubscribed),
+    K.RESUBSCRIBED: Shown(Group.CONSENT, "start", _resubscribed),
     K.OVERSIGHT_OPENED: Shown(Group.OVERSIGHT, "eye", _oversight_opened),
     K.EXPORTED: Shown(Group.EXPORTS, "file", _exported),
     K.NAMES_REMOVED: Shown(Group.EXPORTS, "eraser", _names_removed),
@@ -290,6 +317,7 @@ LABELS: Mapping[str, str] = {
     "two_step_required": "Two-step sign-in required",
     "time_zone": "Time zone",
     "area_code": "Area code",
+    "office_phone": "Office phone",
     "state": "State",
     "level": "Level",
     "search": "Search",
@@ -300,6 +328,9 @@ STATES: Mapping[str, str] = {
     "active": "working",
     "stopped": "stopped",
     "quarantined": "in quarantine",
+    "gone": "lost at the phone company",
+    "releasing": "being given back",
+    "released": "given back",
 }
 FACTS: Mapping[str, str] = {
     "held_back": "Texts that were held back",

@@ -33,6 +33,7 @@ from tp_inbox.services.sessions import Sessions
 from tp_inbox.services.staff import StaffAccounts
 from tp_inbox.services.staff_directory import StaffDirectory
 from tp_inbox.services.threads import Threads
+from tp_inbox.services.unsubscribing import Unsubscribing
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Services:
     own_password: OwnPassword
     inboxes: Inboxes
     threads: Threads
+    unsubscribing: Unsubscribing
     sending: Sending
     receiving: Receiving
     finding: Finding

@@ -38,6 +38,8 @@ ICONS = {
     "eye": "eye",
     "file": "download",
     "eraser": "eraser",
+    "stop": "message-square-off",
+    "start": "message-square",
 }
 """By the word that an entry brings."""
 
