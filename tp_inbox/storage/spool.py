@@ -78,7 +78,7 @@ class Spool:
         """Of what waits, in the order in which it came."""
         try:
             return sorted(path.name for path in self._waiting.iterdir())
-        except FileNotFoundError:
+        except OSError:  # a spool that is broken says so when it is asked to be writable
             return []
 
     def read(self, name: str) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class Spool:
     def count_aside(self) -> int:
         try:
             return sum(1 for _ in self.aside.iterdir())
-        except FileNotFoundError:
+        except OSError:
             return 0
 
     def _next_name(self) -> str:
@@ -130,9 +130,9 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _some_of(folder: Path) -> list[str]:
-    """One name, or none; however many there are."""
+    """One name, or none; however many there are. A folder that cannot be read keeps nobody from the database."""
     try:
         with os.scandir(folder) as found:
             return [next(found).name]
-    except (FileNotFoundError, StopIteration):
+    except (OSError, StopIteration):
         return []
