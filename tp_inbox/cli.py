@@ -90,6 +90,7 @@ def _add_school(parser: argparse.ArgumentParser) -> None:
     add.add_argument("name")
     add.add_argument("--area-code", required=True, help="three digits: where its numbers are bought")
     add.add_argument("--time-zone", default="", help="for example: America/Denver; the district's unless given")
+    add.add_argument("--office-phone", default="", help="where a family that calls is put through to")
     parser.set_defaults(run=_school)
 
 
@@ -236,7 +237,8 @@ def _school(options: argparse.Namespace) -> None:
     from tp_inbox import wiring
 
     chosen = _settings_beside_a_demonstration()
-    print(asyncio.run(wiring.run_school_command(chosen, options.name, options.area_code, options.time_zone)))
+    about = (options.name, options.area_code, options.time_zone, options.office_phone)
+    print(asyncio.run(wiring.run_school_command(chosen, *about)))
 
 
 def _staff(options: argparse.Namespace) -> None:

@@ -175,7 +175,7 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
         inboxes=Inboxes(db),
         threads=Threads(db),
         unsubscribing=Unsubscribing(db),
-        sending=Sending(db, settings.personal_number_cap),
+        sending=Sending(db, limits_of(settings)),
         receiving=Receiving(db),
         finding=Finding(db),
         audit_log=AuditLog(db),
@@ -183,7 +183,7 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
         account_links=links,
         leaving=leaving,
         roles=Roles(db, second_steps),
-        schools=Schools(db),
+        schools=Schools(db, limits_of(settings)),
         groups=Groups(db),
         number_admin=NumberAdmin(db, limits_of(settings), settings.segment_price),
         alerts=Alerts(db),
@@ -330,12 +330,14 @@ async def run_district_command(settings: Settings, name: str, time_zone: str) ->
         await db.close()
 
 
-async def run_school_command(settings: Settings, name: str, area_code: str, time_zone: str) -> str:
+async def run_school_command(
+    settings: Settings, name: str, area_code: str, time_zone: str, office_phone: str = ""
+) -> str:
     """``tp-inbox school add``: makes a school, and says in a sentence what was done. Raises a Refusal."""
     db = Database(settings.database)
     schools = build_services(db, settings).schools
     try:
-        await schools.create(None, SchoolFields(name, time_zone or await schools.usual_zone(), area_code))
+        await schools.create(None, SchoolFields(name, time_zone or await schools.usual_zone(), area_code, office_phone))
         return f"{name} is there, with its shared inbox."
     finally:
         await db.close()

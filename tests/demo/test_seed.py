@@ -41,6 +41,7 @@ from tp_inbox.services.actors import actors_of
 from tp_inbox.services.inboxes import Inboxes
 from tp_inbox.services.passwords import verify
 from tp_inbox.services.ports import CarrierAway
+from tp_inbox.services.number_limits import Limits
 from tp_inbox.services.sending import Sending
 from tp_inbox.storage import migrate
 from tp_inbox.storage.database import Database
@@ -394,7 +395,7 @@ async def test_the_school_cannot_write_to_the_family_that_said_stop(db: Database
     (event,) = await rows(db, ConsentEvent)
     thread = next(m.thread_id for m in await rows(db, Message) if m.id == event.message_id)
     with pytest.raises(NotAllowed, match="texted STOP"):
-        await Sending(db, 10).send(await actor(db, "principal"), thread, "Hello again", uuid4(), 10**9)
+        await Sending(db, Limits(10, 49, 5, 1.15)).send(await actor(db, "principal"), thread, "Hello again", uuid4(), 10**9)
 
 
 @pytest.mark.parametrize(

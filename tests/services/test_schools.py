@@ -15,7 +15,8 @@ from tp_inbox.domain.access import Actor, InboxKind
 from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound
 from tp_inbox.domain.permissions import Level, Permission
-from tp_inbox.services.numbers import number_of, personal_inbox
+from tp_inbox.services.number_limits import Limits
+from tp_inbox.services.numbers import number_for, personal_inbox
 from tp_inbox.services.schools import CHANGED_MEANWHILE, NOT_STOPPED, TAKEN, SchoolFields, Schools
 from tp_inbox.services.staff import assign
 from tp_inbox.storage.queries.scope import inbox_ref
@@ -57,7 +58,7 @@ async def test_a_new_school_comes_with_its_inbox_and_is_written_down(town: Town)
     assert (await the(town, Inbox, col(Inbox.school_id) == made)).kind is InboxKind.SCHOOL
     (entry,) = await entries(town, AuditKind.SCHOOL_CREATED)
     assert (entry.actor_id, entry.schools) == (town.staff["diana"], [made])
-    assert entry.after == {"time_zone": "America/Denver", "area_code": "303"}
+    assert entry.after == {"time_zone": "America/Denver", "area_code": "303", "office_phone": ""}
     assert entry.names["school"] == "Washington Elementary"
 
 
@@ -83,7 +84,7 @@ async def test_two_schools_never_have_one_name(town: Town, name: str) -> None:
     assert await rows(town, AuditEntry) == []
 
 
-@pytest.mark.parametrize("wrong", [{"name": " "}, {"time_zone": "Chicago"}, {"area_code": "800"}])
+@pytest.mark.parametrize("wrong", [{"name": " "}, {"time_zone": "Chicago"}, {"area_code": "800"}, {"office_phone": "555"}])
 async def test_what_cannot_be_used_is_refused_with_a_sentence(town: Town, wrong: dict[str, str]) -> None:
     fields = {"name": "Washington", "time_zone": "America/Denver", "area_code": "303"} | wrong
     with pytest.raises(Invalid):
@@ -91,11 +92,11 @@ async def test_what_cannot_be_used_is_refused_with_a_sentence(town: Town, wrong:
 
 
 async def test_a_change_says_what_was_and_what_is(town: Town) -> None:
-    wanted = SchoolFields("Lincoln Academy", "America/New_York", "212")
+    wanted = SchoolFields("Lincoln Academy", "America/New_York", "212", "(212) 555-0100")
     await schools(town).change(await diana(town), town.schools[LINCOLN], wanted, AS_IT_IS)
     (entry,) = await entries(town, AuditKind.SCHOOL_CHANGED)
-    assert entry.before == {"time_zone": "America/Chicago", "area_code": "312"}
-    assert entry.after == {"time_zone": "America/New_York", "area_code": "212"}
+    assert entry.before == {"time_zone": "America/Chicago", "area_code": "312", "office_phone": ""}
+    assert entry.after == {"time_zone": "America/New_York", "area_code": "212", "office_phone": "+12125550100"}
     assert (entry.names["school"], entry.names["previous_name"]) == ("Lincoln Academy", LINCOLN)
 
 
@@ -257,7 +258,8 @@ class TestOnePersonAtSeveralSchools:
 
     async def number_now(self, town: Town, who: str) -> Number:
         async with town.wired.db.transaction() as session:
-            return await number_of(session, inbox_ref(await personal_inbox(session, town.staff[who])), 100)
+            inbox = inbox_ref(await personal_inbox(session, town.staff[who]))
+            return await number_for(session, inbox, 0, 0, Limits(100, 49, 5, 1.15))
 
     async def test_a_second_school_or_a_group_brings_no_second_inbox_or_number(self, town: Town) -> None:
         first = await self.number_now(town, "charlie")

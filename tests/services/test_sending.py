@@ -33,6 +33,7 @@ from tests.services.steps import (
 from tp_inbox.domain.delivery import DeliveryState, FailureReason
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound, SignedOut, Unavailable
 from tp_inbox.domain.permissions import Permission
+from tp_inbox.services.number_limits import Limits
 from tp_inbox.services.sending import Sending
 from tp_inbox.storage.feed import ChangeKind
 from tp_inbox.storage.tables import (
@@ -49,6 +50,8 @@ from tp_inbox.storage.tables import (
     Thread,
 )
 from tp_inbox.storage.tables.messages import Direction, NumberState
+
+ONE_NUMBER = Limits(personal=1, per_campaign=49, pool=0, price=1.15)
 
 
 async def test_a_counselor_sends_and_the_text_is_queued_with_signature_and_introduction(town: Town) -> None:
@@ -522,15 +525,15 @@ class TestPersonalNumbers:
         assert None not in {m.sender for m in await rows(town, Message)}
 
     async def test_beyond_the_cap_nobody_gets_a_number(self, town: Town) -> None:
-        sending = Sending(town.wired.db, personal_number_cap=1)
+        sending = Sending(town.wired.db, ONE_NUMBER)
         bob, nora = await town.actor("bob"), await town.actor("nora")
         await sending.send(bob, await town.personal("bob"), "Hello", uuid4(), 0)
         await sending.send(bob, await town.personal("bob"), "Hello again", uuid4(), 0)
-        with pytest.raises(Unavailable, match="limit of personal numbers"):
+        with pytest.raises(Unavailable, match="limit of numbers"):
             await sending.send(nora, await town.personal("nora"), "Hello", uuid4(), 0)
 
     async def test_two_people_do_not_share_the_last_number_of_the_cap(self, town: Town) -> None:
-        sending = Sending(town.wired.db, personal_number_cap=1)
+        sending = Sending(town.wired.db, ONE_NUMBER)
         people = [(await town.actor(who), await town.personal(who)) for who in ("alice", "bob", "dora", "nora")]
         results = await asyncio.gather(
             *(sending.send(actor, thread, "Hello", uuid4(), 0) for actor, thread in people), return_exceptions=True

@@ -1,4 +1,4 @@
-"""What a school is described by: its name, its time zone and its area code."""
+"""What a school is described by: its name, its time zone, its area code and its office's phone."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import cache
 from zoneinfo import available_timezones
 
 from tp_inbox.domain.errors import Invalid
+from tp_inbox.domain.phone import parse_phone
 
 MOST_CHARACTERS = 80
 US_ZONES: Mapping[str, str] = {
@@ -71,3 +72,8 @@ def clean_area_code(text: str) -> str:
     if not _AREA_CODE.fullmatch(code):
         raise Invalid("An area code has three digits, like 312. Numbers of other kinds, like 800, have no place.")
     return code
+
+
+def clean_office_phone(text: str) -> str:
+    """E.164, or nothing: a school may have none. Raises Invalid for what is no phone number."""
+    return parse_phone(text) if text.strip() else ""

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from tp_inbox.storage.tables import Number
+from tp_inbox.storage.tables import Campaign, Number
 from tp_inbox.storage.tables.messages import NumberState
 
 _CAP_LOCK = 7_100_001
@@ -25,6 +25,10 @@ class Limits:
     pool: int
     price: float
     spending: float | None = None
+
+    @property
+    def own_per_campaign(self) -> int:
+        return self.per_campaign - self.pool
 
 
 def is_rented() -> ColumnElement[bool]:
@@ -48,3 +52,12 @@ async def is_affordable(session: AsyncSession, limits: Limits) -> bool:
     if limits.spending is None:
         return True
     return (await count(session) + 1) * limits.price <= limits.spending + 1e-9
+
+
+async def has_room(session: AsyncSession, limits: Limits, campaign_id: int) -> bool:
+    """Whether one more person of the campaign may have a number of their own."""
+    if await count(session, col(Number.staff_id).is_not(None)) >= limits.personal:
+        return False
+    full_at = await session.scalar(select(col(Campaign.full_at)).where(col(Campaign.id) == campaign_id))
+    own = await count(session, col(Number.campaign_id) == campaign_id, ~col(Number.pooled))
+    return full_at is None and own < limits.own_per_campaign

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Select, Text, and_, func, literal, select, text
+from sqlalchemy import ARRAY, BigInteger, Select, Text, and_, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,8 +16,11 @@ from sqlmodel import col
 from tp_inbox.domain.access import InboxKind, InboxRef
 from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.errors import Unavailable
-from tp_inbox.services import audit
+from tp_inbox.domain.operating import AlertKind
+from tp_inbox.services import audit, number_limits, pooling
+from tp_inbox.services.alerts import alert, settle
 from tp_inbox.services.campaigns import campaign_of
+from tp_inbox.services.number_limits import Limits
 from tp_inbox.services.ports import BoughtNumber, CarrierAway, NumberRefused, SmsGateway
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
@@ -28,32 +31,75 @@ from tp_inbox.storage.tables.messages import NumberState
 
 log = logging.getLogger(__name__)
 
+NO_NUMBER = "You cannot send texts yet: {why} Your district administrator has to mend it."
 CAP_REACHED = (
-    "The district has reached its limit of personal numbers, so yours cannot be bought. "
-    "Ask your district administrator."
+    "the district has reached its limit of numbers, and every shared one is in use with this family by somebody else."
 )
+NOT_BOUGHT = "no number could be bought for you. {problem}"
+SCHOOL_HAS_NONE = (
+    "The school has no number, and the district’s monthly limit for numbers is reached. "
+    "Your district administrator can raise it."
+)
+GONE = "The phone company does not have this number any more. Your district administrator has to replace it."
+RELEASING = "The number of earlier is being given back. A new one can be had in a few minutes; please try again then."
 STOPPED = "Texts from this number are stopped: {problem} Your district administrator has to mend it."
 CAMPAIGN_STOPPED = "Texts from this school’s numbers are stopped. Your district administrator has to mend it."
 LONGEST_WAIT = timedelta(minutes=10)
 LEASE = timedelta(minutes=2)
 TAKEN = "Another number of ours has just taken the one that was chosen."
 LABEL_LENGTH = 64
-_CAP_LOCK = 7_100_001
+WORTH_AN_ALERT = 8
+"""Attempts, some ten minutes: what is not bought by then may need somebody."""
+NOT_FOR_SALE = "A number could not be bought: {problem} Mend that, then press Buy again."
+NOT_YET = "A number could not be bought yet: {problem} It is tried again and again."
+NO_ANSWER = "the carrier does not answer."
+SHARED_LABEL = "shared"
 
 
-async def number_of(session: AsyncSession, inbox: InboxRef, cap: int) -> Number:
-    """The inbox's number, wanted from now on if there was none. Two that ask at once get the same one.
+async def number_for(session: AsyncSession, inbox: InboxRef, phone_id: int, thread_id: int, limits: Limits) -> Number:
+    """From which number this inbox texts this phone, wanted from now on if there was none: the shared one that the
+    family knows already, else the inbox's own, else a shared one. Under the family phone's lock.
 
-    Raises Unavailable when the cap on personal numbers is reached, or the number is stopped.
+    Raises Unavailable when none can be had, or it is stopped.
     """
-    number = await _held(session, inbox)
+    number = await pooling.use_pair(session, thread_id) or await _own(session, inbox, limits)
     if number is None:
-        await _want(session, inbox, cap)
-        number = await _held(session, inbox)
-    assert number is not None
+        number = await _shared(session, inbox, phone_id, thread_id, limits)
     if refusal := await stopped(session, number):
         raise refusal
     return number
+
+
+async def number_in(session: AsyncSession, inbox: InboxRef, thread_id: int) -> Number | None:
+    """From which number this inbox has texted in this thread, or would; None while nobody knows."""
+    return await pooling.paired(session, thread_id) or await session.scalar(owned_by(inbox))
+
+
+async def refusal_of(session: AsyncSession, inbox: InboxRef, number: Number | None) -> Unavailable | None:
+    """Why nothing can leave from there now, as far as is known without trying."""
+    if number is None:
+        return None
+    if not was_refused(number) or inbox.kind is InboxKind.SCHOOL:
+        return await stopped(session, number)
+    problem = await pooling.unbought(session, number.campaign_id)
+    return _no_number(NOT_BOUGHT.format(problem=problem)) if problem else None
+
+
+async def number_of_school(session: AsyncSession, inbox: InboxRef, limits: Limits) -> Number:
+    """The school's own, wanted from now on if there was none. Raises Unavailable when it cannot be paid for."""
+    number = await _own(session, inbox, limits)
+    assert number is not None
+    return number
+
+
+async def _own(session: AsyncSession, inbox: InboxRef, limits: Limits) -> Number | None:
+    """Two that ask at once get the same one. None for a person for whom none can be bought."""
+    number = await _held(session, inbox)
+    if number is None and await _may_want(session, inbox, limits):
+        await _want(session, inbox)
+        number = await _held(session, inbox)
+    is_none = number is None or was_refused(number)
+    return None if is_none and inbox.kind is InboxKind.PERSONAL else number
 
 
 async def _held(session: AsyncSession, inbox: InboxRef) -> Number | None:
@@ -61,12 +107,41 @@ async def _held(session: AsyncSession, inbox: InboxRef) -> Number | None:
     return await session.scalar(owned_by(inbox).with_for_update(read=True))
 
 
+async def _shared(session: AsyncSession, inbox: InboxRef, phone_id: int, thread_id: int, limits: Limits) -> Number:
+    campaign_id = await campaign_of(session, inbox)
+    area_code = await _area_code(session, inbox)
+    number = await pooling.pair(session, campaign_id, phone_id, thread_id, area_code, limits)
+    if number is None:
+        raise _no_number(await _why_none(session, inbox, campaign_id))
+    return number
+
+
+async def _why_none(session: AsyncSession, inbox: InboxRef, campaign_id: int) -> str:
+    own = await session.scalar(owned_by(inbox))
+    problem = await pooling.unbought(session, campaign_id) or (own.problem if own else "")
+    return NOT_BOUGHT.format(problem=problem) if problem else CAP_REACHED
+
+
+def _no_number(why: str) -> Unavailable:
+    return Unavailable(NO_NUMBER.format(why=why))
+
+
+def was_refused(number: Number) -> bool:
+    """The carrier would not sell it, so nobody has it."""
+    return number.state is NumberState.STOPPED and number.sid is None
+
+
 async def stopped(session: AsyncSession, number: Number) -> Unavailable | None:
     """Why nothing leaves from this number until an admin has mended it, or its campaign; None when it works."""
     if number.state is NumberState.STOPPED:
         return Unavailable(STOPPED.format(problem=number.problem))
+    if number.state in LOST:
+        return Unavailable(LOST[number.state])
     stopped_at = select(col(Campaign.stopped_at)).where(col(Campaign.id) == number.campaign_id)
     return Unavailable(CAMPAIGN_STOPPED) if await session.scalar(stopped_at) else None
+
+
+LOST = {NumberState.GONE: GONE, NumberState.RELEASING: RELEASING}
 
 
 def owned_by(inbox: InboxRef) -> Select[Number]:
@@ -135,6 +210,7 @@ class Numbers:
                 bought_at=utc_now(),
             )
             await record_change(session, number, "bought", bought.e164)
+            await settle(session, AlertKind.NUMBER_NOT_BOUGHT, number.id)
             await _let_go(session, number.id, bought.e164)
         log.info("numbers: number %s is ready", number.id)
 
@@ -149,6 +225,8 @@ class Numbers:
             await self._change(session, number, problem=problem, next_attempt_at=utc_now() + wait, **changes)
             if stop:
                 await record_change(session, number, "not_bought", problem=problem)
+            if stop or number.attempts >= WORTH_AN_ALERT:
+                await _alert_unbought(session, number, problem, stop=stop)
 
     async def _change(self, session: AsyncSession, number: Number, **values: Any) -> None:
         row = await session.get_one(Number, number.id)
@@ -163,7 +241,7 @@ class Numbers:
         owner = owner.outerjoin(School, col(School.id) == col(Number.school_id))
         async with self._db.reading() as session:
             name = await session.scalar(owner.where(col(Number.id) == number.id))
-        return f"tp-inbox {number.id}: {name}"[:LABEL_LENGTH]
+        return f"tp-inbox {number.id}: {name or SHARED_LABEL}"[:LABEL_LENGTH]
 
 
 async def record_change(session: AsyncSession, number: Number, change: str, e164: str = "", problem: str = "") -> None:
@@ -178,6 +256,11 @@ async def record_change(session: AsyncSession, number: Number, change: str, e164
         facts={"number": number.id, "change": change} | ({"school": number.school_id} if number.school_id else {}),
         names={name: words for name, words in names.items() if words},
     )
+
+
+async def _alert_unbought(session: AsyncSession, number: Number, problem: str, *, stop: bool) -> None:
+    sentence = (NOT_FOR_SALE if stop else NOT_YET).format(problem=problem or NO_ANSWER)
+    await alert(session, AlertKind.NUMBER_NOT_BOUGHT, sentence, number.id, number_id=number.id)
 
 
 def _due() -> Select[Number]:
@@ -202,9 +285,7 @@ async def _let_go(session: AsyncSession, number_id: int, e164: str) -> None:
         await announce(session, Change(ChangeKind.STATUS, message.inbox_id, message.thread_id, message.id))
 
 
-async def _want(session: AsyncSession, inbox: InboxRef, cap: int) -> None:
-    if inbox.kind is InboxKind.PERSONAL:
-        await _require_room(session, inbox, cap)
+async def _want(session: AsyncSession, inbox: InboxRef) -> None:
     wanted = insert(Number).values(
         staff_id=inbox.staff_id,
         school_id=inbox.school_id,
@@ -221,12 +302,17 @@ async def _want(session: AsyncSession, inbox: InboxRef, cap: int) -> None:
     await session.execute(wanted.on_conflict_do_nothing())
 
 
-async def _require_room(session: AsyncSession, inbox: InboxRef, cap: int) -> None:
-    """Under a lock, so that two people do not share the last number that the cap allows."""
-    await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _CAP_LOCK})
-    held = await session.scalar(select(func.count()).where(col(Number.staff_id).is_not(None)))
-    if (held or 0) >= cap and not await session.scalar(owned_by(inbox)):
-        raise Unavailable(CAP_REACHED)
+async def _may_want(session: AsyncSession, inbox: InboxRef, limits: Limits) -> bool:
+    """Raises Unavailable for a school, which never shares; for a person it is no when a limit is met."""
+    await number_limits.hold(session)
+    if await session.scalar(owned_by(inbox)):
+        return True
+    affordable = await number_limits.is_affordable(session, limits)
+    if inbox.kind is InboxKind.PERSONAL:
+        return affordable and await number_limits.has_room(session, limits, await campaign_of(session, inbox))
+    if not affordable:
+        raise Unavailable(SCHOOL_HAS_NONE)
+    return True
 
 
 async def _area_code(session: AsyncSession, inbox: InboxRef) -> str:

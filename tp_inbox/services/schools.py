@@ -16,10 +16,11 @@ from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.errors import Invalid, NotFound
 from tp_inbox.domain.permissions import Permission
 from tp_inbox.domain.phone import display_phone
-from tp_inbox.domain.schools import clean_area_code, clean_name, clean_zone, zone_label
+from tp_inbox.domain.schools import clean_area_code, clean_name, clean_office_phone, clean_zone, zone_label
 from tp_inbox.services import actors, audit, people
 from tp_inbox.services.lanes import NOT_STOPPED, let_go_on
-from tp_inbox.services.numbers import number_of, owned_by
+from tp_inbox.services.number_limits import Limits
+from tp_inbox.services.numbers import number_of_school, owned_by
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.queries.places import HELD
 from tp_inbox.storage.tables import District, GroupSchool, Inbox, Number, School, SchoolGroup, Staff, Student
@@ -29,8 +30,6 @@ TAKEN = "There is a school of this name already."
 CHANGED_MEANWHILE = "Somebody else has just changed this school. Look at what is there now, then save again."
 NO_DISTRICT = "There is no district yet. Name it first, with: tp-inbox district"
 NO_NUMBER = "No number yet"
-NO_CAP = 0
-"""The limit of numbers counts personal ones alone."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +39,15 @@ class SchoolFields:
     name: str = ""
     time_zone: str = ""
     area_code: str = ""
+    office_phone: str = ""
 
     def cleaned(self) -> SchoolFields:
-        """Raises Invalid with a sentence about what cannot be used."""
+        """With the office's phone as E.164, if there is one. Raises Invalid with a sentence about what cannot be used."""
         return SchoolFields(
-            clean_name(self.name, "school"), clean_zone(self.time_zone), clean_area_code(self.area_code)
+            clean_name(self.name, "school"),
+            clean_zone(self.time_zone),
+            clean_area_code(self.area_code),
+            clean_office_phone(self.office_phone),
         )
 
 
@@ -107,8 +110,9 @@ class SchoolView:
 
 
 class Schools:
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, limits: Limits) -> None:
         self._db = db
+        self._limits = limits
 
     async def all(self, actor: Actor) -> list[SchoolLine]:
         """Every school by name, in a few queries for any number of them."""
@@ -181,7 +185,7 @@ class Schools:
             school = await _locked(session, school_id)
             inbox = await _inbox_of(session, school_id)
             if await session.scalar(owned_by(inbox)) is None:
-                number = await number_of(session, inbox, NO_CAP)
+                number = await number_of_school(session, inbox, self._limits)
                 await _record_number(session, actor, school, number)
 
     async def mend_number(self, actor: Actor, school_id: int) -> None:
@@ -209,7 +213,7 @@ class Schools:
 
 
 def fields_of(school: School) -> SchoolFields:
-    return SchoolFields(school.name, school.time_zone, school.area_code)
+    return SchoolFields(school.name, school.time_zone, school.area_code, school.office_phone)
 
 
 async def _manager_now(session: AsyncSession, actor: Actor | None) -> Actor | None:
@@ -262,7 +266,9 @@ async def _record(
 
 def _kept(fields: SchoolFields | None) -> dict[str, str]:
     """The name is apart, among what retention may remove."""
-    return {"time_zone": fields.time_zone, "area_code": fields.area_code} if fields else {}
+    if fields is None:
+        return {}
+    return {"time_zone": fields.time_zone, "area_code": fields.area_code, "office_phone": fields.office_phone}
 
 
 async def _record_number(
@@ -392,4 +398,6 @@ def _number_view(number: Number | None) -> NumberView:
             return NumberView(shown, "Stopped", "bad", number.problem)
         case NumberState.QUARANTINED:
             return NumberView(shown, "Not in use", "wait")
+        case NumberState.GONE:
+            return NumberView(shown, "Lost at the phone company", "bad", number.problem)
     return NumberView(shown, "On its way", "wait", number.problem and f"Not bought yet: {number.problem}")

@@ -20,7 +20,8 @@ from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound, Refusal
 from tp_inbox.domain.permissions import Permission
 from tp_inbox.services import actors, consent, consent_panel
 from tp_inbox.services.inboxes import message_row, status_of
-from tp_inbox.services.numbers import number_of, owned_by, stopped
+from tp_inbox.services.number_limits import Limits
+from tp_inbox.services.numbers import number_for, number_in, refusal_of
 from tp_inbox.services.views import LengthView, MessageRow
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
@@ -61,9 +62,9 @@ class Wording:
 
 
 class Sending:
-    def __init__(self, db: Database, personal_number_cap: int) -> None:
+    def __init__(self, db: Database, limits: Limits) -> None:
         self._db = db
-        self._cap = personal_number_cap
+        self._limits = limits
 
     async def send(self, actor: Actor, thread_id: int, written: str, key: UUID, seen: int) -> MessageRow:
         """Queues a text and shows it; the same ``key`` again shows the same text and queues nothing.
@@ -108,7 +109,7 @@ class Sending:
         actor, thread, inbox = writing.actor, writing.thread, writing.inbox
         if refusal := await refusal_now(session, actor, thread, inbox):
             raise refusal
-        number = await number_of(session, inbox, self._cap)
+        number = await number_for(session, inbox, thread.phone_id, thread.id, self._limits)
         wording = await wording_of(session, actor, thread, inbox)
         message = _message(writing, number, wording, written, key)
         session.add(message)
@@ -139,10 +140,10 @@ async def refusal_now(session: AsyncSession, actor: Actor, thread: Thread, inbox
         return refusal
     if sentence := await too_young(session, thread.phone_id):
         return NotAllowed(sentence)
-    number = await session.scalar(owned_by(inbox))
+    number = await number_in(session, inbox, thread.id)
     if sentence := await consent_panel.why_closed(session, thread.phone_id, inbox.id, number.id if number else None):
         return NotAllowed(sentence)
-    return await stopped(session, number) if number else None
+    return await refusal_of(session, inbox, number)
 
 
 async def wording_of(session: AsyncSession, actor: Actor, thread: Thread, inbox: InboxRef) -> Wording:
