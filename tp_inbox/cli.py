@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_school(commands.add_parser("school", help="schools, before anybody can add them on the page"))
     _add_staff(commands.add_parser("staff", help="accounts of the people who work here"))
     _add_audit(commands.add_parser("audit", help="the audit log: prove it, seal it, take old names out of it"))
+    commands.add_parser("doctor", help="look everything over, and say what to do").set_defaults(run=_doctor)
     bench = commands.add_parser("bench", help="measure, and write bench/report.json", add_help=False)
     bench.set_defaults(run=_bench)
     return parser
@@ -261,6 +262,24 @@ def _change_audit_log(options: argparse.Namespace) -> None:
     from tp_inbox import wiring
 
     print(asyncio.run(wiring.run_audit_command(_settings_beside_a_demonstration(), options.before)))
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from tp_inbox import logs, wiring
+    from tp_inbox.services.doctor import Verdict
+
+    async def tell() -> int:
+        worst = 0
+        async for step, finding in wiring.examine(chosen):
+            print(f"{finding.verdict:<8} {step}: {finding.sentence}")
+            if finding.advice:
+                print(f"{'':<8} → {finding.advice}")
+            worst = FAILED if finding.verdict is Verdict.PROBLEM else worst
+        return worst
+
+    chosen = _settings_beside_a_demonstration()
+    logs.configure("critical")  # what goes wrong is a finding
+    return asyncio.run(tell())
 
 
 def _bench(options: argparse.Namespace) -> None:

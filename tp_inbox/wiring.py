@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -16,12 +17,14 @@ from tp_inbox.domain.errors import Unavailable
 from tp_inbox.domain.operating import ProcessKind
 from tp_inbox.domain.pacing import Rates
 from tp_inbox.jobs.worker import Crew, Worker
-from tp_inbox.services import figures, registry
+from tp_inbox.services import doctor, figures, registry
 from tp_inbox.services.account_links import AccountLinks
 from tp_inbox.services.alert_views import Alerts
+from tp_inbox.services.announcing import Announcing
 from tp_inbox.services.assignment_lists import AssignmentLists
 from tp_inbox.services.assignments import Assignments
 from tp_inbox.services.audit_log import AuditLog
+from tp_inbox.services.checkups import Checkup
 from tp_inbox.services.dispatching import Dispatching
 from tp_inbox.services.explaining import Explaining
 from tp_inbox.services.finding import Finding
@@ -64,6 +67,7 @@ from tp_inbox.storage.feed import Change, ChangeKind, Feed
 from tp_inbox.storage.spool import Spool
 from tp_inbox.storage.tables import District
 from tp_inbox.twilio import webhooks
+from tp_inbox.twilio.doctor import TwilioDesk
 from tp_inbox.twilio.gateway import TwilioGateway
 
 log = logging.getLogger(__name__)
@@ -195,6 +199,7 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
         oversight=Oversight(db),
         queues=Queues(db, rates_of(settings)),
         lanes=Lanes(db),
+        announcing=Announcing(db, limits_of(settings)),
     )
 
 
@@ -287,6 +292,17 @@ async def require_demonstration(settings: Settings) -> None:
             if await session.scalar(select(col(District.id)).where(~col(District.demonstration)).limit(1)):
                 raise BadSettings(REAL_DISTRICT)
     finally:
+        await db.close()
+
+
+async def examine(settings: Settings) -> AsyncIterator[tuple[str, doctor.Finding]]:
+    """``tp-inbox doctor``: one finding after the other, each with the name of its step."""
+    db, desk = Database(settings.database), TwilioDesk(settings)
+    try:
+        async for found in doctor.examine(Checkup(settings, db, Spool(settings.spool), desk).steps()):
+            yield found
+    finally:
+        await desk.aclose()
         await db.close()
 
 

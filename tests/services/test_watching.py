@@ -39,9 +39,9 @@ async def lincolns(town: Town) -> dict[str, str]:
 async def test_the_queue_is_told_by_campaign_and_number(town: Town) -> None:
     await queued(town, "one")
     await queued(town, "two", phone=MIA)
-    await change(town, Message, segments=2, created_at=utc_now() - timedelta(minutes=5))
+    await change(town, Message, segments=100, created_at=utc_now() - timedelta(minutes=5))
     found, here = await told(town), await lincolns(town)
-    assert found["tp_inbox_queue_segments"] == [(here, 4)]
+    assert found["tp_inbox_queue_segments"] == [(here, 200)]
     assert (here | {"bulk": "false"}, 2) in found["tp_inbox_queue_texts"]
     assert found["tp_inbox_queue_oldest_seconds"][0][1] >= 300
     assert found["tp_inbox_queue_finish_seconds"][0][1] > 0

@@ -23,6 +23,7 @@ from tp_inbox.settings import Settings
 from tp_inbox.simulator import Delays, SimulatorConfig
 from tp_inbox.simulator.serve import Running
 from tp_inbox.twilio import webhooks
+from tp_inbox.web.routes import health
 
 PATIENCE = 10.0
 
@@ -54,7 +55,8 @@ def simulated(folder: Path) -> Iterator[Simulated]:
     simulated = Simulated(settings)
     config = SimulatorConfig(ACCOUNT, TOKEN, folder, port=simulator_port, delays=Delays.none())
     take = webhooks.read_for(simulated.receive, simulated.report)
-    ours = Starlette(routes=webhooks.routes(settings, partial(take, source="webhook")))
+    kept = webhooks.routes(settings, partial(take, source="webhook"))
+    ours = Starlette(routes=[*kept, *health.routes({})])
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
     thread = threading.Thread(target=loop.run_until_complete, args=(_serve(config, ours, our_port, stop),))

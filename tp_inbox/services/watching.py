@@ -41,7 +41,7 @@ class Watching:
     async def poller_seconds(self) -> float | None:
         """Since the carrier was last asked to the end; None when it never was. Raises Unavailable."""
         async with self._db.reading() as session:
-            return await _seconds_since_poll(session)
+            return await seconds_since_poll(session)
 
     async def figures(self) -> bytes:
         """In Prometheus's text format. Does not fail when the database is away, but says so."""
@@ -82,7 +82,7 @@ def _queue(queues: Sequence[CampaignQueue]) -> Iterator[Metric]:
     stopped = _gauge("queue_stopped", "1 when nothing leaves until somebody mends it.", OF_NUMBER)
     for campaign in queues:
         if campaign.done_at:
-            finish.add_metric(_labels(campaign), (campaign.done_at - utc_now()).total_seconds())
+            finish.add_metric(_labels(campaign), _seconds_between(utc_now(), campaign.done_at))
         for number in campaign.numbers:
             here = _labels(campaign, number)
             texts.add_metric([*here, "true"], number.bulk)
@@ -95,7 +95,7 @@ def _queue(queues: Sequence[CampaignQueue]) -> Iterator[Metric]:
 
 async def _poller(session: AsyncSession) -> Metric:
     age = _gauge("poller_age_seconds", "Since the carrier was last asked for everything; missing when it never was.")
-    seconds = await _seconds_since_poll(session)
+    seconds = await seconds_since_poll(session)
     if seconds is not None:
         age.add_metric([], seconds)
     return age
@@ -155,7 +155,8 @@ async def _count(session: AsyncSession, name: str, what: str, *conditions: Any) 
     return metric
 
 
-async def _seconds_since_poll(session: AsyncSession) -> float | None:
+async def seconds_since_poll(session: AsyncSession) -> float | None:
+    """Since the carrier was last asked to the end; None when it never was."""
     polled = await session.scalar(select(col(Watermark.at)).where(col(Watermark.name) == POLLED))
     return None if polled is None else _seconds_since(polled)
 
@@ -170,4 +171,8 @@ def _labels(campaign: CampaignQueue, number: NumberQueue | None = None) -> list[
 
 
 def _seconds_since(moment: datetime) -> float:
-    return max(0.0, (utc_now() - moment).total_seconds())
+    return _seconds_between(moment, utc_now())
+
+
+def _seconds_between(earlier: datetime, later: datetime) -> float:
+    return max(0.0, (later - earlier).total_seconds())

@@ -11,6 +11,7 @@ from tp_inbox.twilio import forms
 from tp_inbox.twilio.signature import is_signed
 
 BODY_BYTES = 64 * 1024
+NOT_SIGNED, NOT_OURS = "not signed by Twilio for this address", "not our account"
 
 
 class Closed(Exception):
@@ -32,9 +33,9 @@ class Door:
         form = _parsed(await _body(request))
         signature = request.headers.get("X-Twilio-Signature")
         if not is_signed(self._token, self._address + _called(request), form, signature):
-            raise Closed(403, "not signed by Twilio for this address")
+            raise Closed(403, NOT_SIGNED)
         if form.get("AccountSid") != self._account:
-            raise Closed(403, "not our account")
+            raise Closed(403, NOT_OURS)
         return form
 
 
