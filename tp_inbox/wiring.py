@@ -21,6 +21,7 @@ from tp_inbox.services import doctor, figures, registry
 from tp_inbox.services.account_links import AccountLinks
 from tp_inbox.services.alert_views import Alerts
 from tp_inbox.services.announcing import Announcing
+from tp_inbox.services.announcing import Announcing
 from tp_inbox.services.assignment_lists import AssignmentLists
 from tp_inbox.services.assignments import Assignments
 from tp_inbox.services.audit_log import AuditLog
@@ -199,6 +200,7 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
         oversight=Oversight(db),
         queues=Queues(db, rates_of(settings)),
         lanes=Lanes(db),
+        announcing=Announcing(db, limits_of(settings)),
         announcing=Announcing(db, limits_of(settings)),
     )
 

@@ -120,6 +120,14 @@ def writable_schools(actor: Actor) -> frozenset[int]:
     return actor.schools_with(P.PERSONAL_MESSAGES) | actor.schools_with(P.MESSAGE_ON_BEHALF)
 
 
+def refusal_to_announce(actor: Actor, inbox: InboxRef) -> NotAllowed | None:
+    """Why the actor cannot write to many families of the school at once; None when it is allowed."""
+    if inbox.kind is InboxKind.SCHOOL and inbox.school_id in actor.schools_with(P.ANNOUNCE):
+        return None
+    return NotAllowed(NO_ANNOUNCE)
+
+
+NO_ANNOUNCE = "You do not have permission to write to many families of this school at once."
 NO_PERSONAL = "You do not have permission to send personal messages to families of this school."
 NO_ON_BEHALF = "You can read these messages, but you do not have permission to write on behalf of this school."
 NOT_ATTACHED = "This family has no student at a school where you can write to families."

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tp_inbox.services.account_links import AccountLinks
 from tp_inbox.services.alert_views import Alerts
+from tp_inbox.services.announcing import Announcing
 from tp_inbox.services.assignment_lists import AssignmentLists
 from tp_inbox.services.assignments import Assignments
 from tp_inbox.services.audit_log import AuditLog
@@ -64,6 +65,7 @@ class Services:
     alerts: Alerts
     queues: Queues
     lanes: Lanes
+    announcing: Announcing
     reconciliations: Reconciliations
 
 
