@@ -57,7 +57,7 @@ class TestHead:
     async def test_a_stop_closes_it_and_a_start_opens_it(self, town: Town) -> None:
         thread = await town.school()
         await receive(town, "STOP")
-        assert "texted STOP to this number" in (await head(town, "alice", thread)).closed
+        assert "texted STOP to Lincoln Middle School" in (await head(town, "alice", thread)).closed
         await receive(town, "START")
         assert (await head(town, "alice", thread)).closed == ""
 

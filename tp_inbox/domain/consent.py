@@ -325,10 +325,10 @@ def opt_out_sentence(opt_out: ConsentEvent, told: Told, *, to_earlier_number: bo
 def coverage_sentence(opt_out: ConsentEvent, told: Told) -> str:
     """What is stopped, since when and by whom, and what that means for the district's other numbers."""
     reach = _reach_of(opt_out)
-    return f"{told.in_words(reach.stopped)}: {_said(opt_out, told)}. {told.in_words(reach.covered)}"
+    return f"{told.in_words(reach.stopped)}: {_by_whom(opt_out, told)}. {told.in_words(reach.covered)}"
 
 
-def _said(opt_out: ConsentEvent, told: Told) -> str:
+def _by_whom(opt_out: ConsentEvent, told: Told) -> str:
     day = told.day_of(opt_out)
     return {
         ConsentSource.FAMILY: f"the family texted STOP on {day}",

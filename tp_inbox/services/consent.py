@@ -75,10 +75,12 @@ async def ledgers_of(session: AsyncSession, phone_ids: Collection[int]) -> Mappi
     )
     ledgers: dict[int, list[domain.ConsentEvent]] = defaultdict(list)
     for row in rows:
-        ledgers[row.phone_id].append(
-            domain.ConsentEvent(row.kind, row.scope, row.at, row.source, row.number_id, row.school_id)
-        )
+        ledgers[row.phone_id].append(event_of(row))
     return ledgers
+
+
+def event_of(row: ConsentEvent) -> domain.ConsentEvent:
+    return domain.ConsentEvent(row.kind, row.scope, row.at, row.source, row.number_id, row.school_id)
 
 
 async def lines_to(

@@ -75,6 +75,10 @@ async def is_open(session: AsyncSession, thread: Thread, number_id: int) -> bool
     return await consent.opt_out_of(session, thread.phone_id, thread.inbox_id, number_id) is None
 
 
+def can_send(number: Number) -> bool:
+    return number.sid is not None and number.state in STILL_OURS
+
+
 async def _ask_staff(session: AsyncSession, thread: Thread, message: Message) -> None:
     """Whoever reads it decides; what is closed already needs no decision."""
     if await is_open(session, thread, message.number_id):
@@ -167,7 +171,7 @@ async def _queue(
     session: AsyncSession, thread: Thread, phone: FamilyPhone, number: Number, purpose: Purpose, words: str
 ) -> None:
     """From the number that was written to, by nobody in person; it moves nothing in the list, and introduces nobody."""
-    if number.state not in STILL_OURS:
+    if not can_send(number):
         return
     answer = Message(
         thread_id=thread.id,

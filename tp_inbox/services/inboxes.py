@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from tp_inbox.domain import access
 from tp_inbox.domain.access import Actor, InboxKind, InboxRef
-from tp_inbox.domain.delivery import NOT_ARRIVED, explain
+from tp_inbox.domain.delivery import NOT_ARRIVED, DeliveryState, explain
 from tp_inbox.domain.errors import NotFound
 from tp_inbox.services import people
 from tp_inbox.services.views import InboxTabs, MessageRow, StatusView, ThreadRow
@@ -25,16 +25,19 @@ from tp_inbox.storage.queries.families import Reached, people_at
 from tp_inbox.storage.queries.places import school_names
 from tp_inbox.storage.queries.scope import inbox_ref, own_thread, readable_inboxes
 from tp_inbox.storage.tables import Draft, FamilyPhone, Inbox, Message, ReadMarker, School, Staff, Thread
-from tp_inbox.storage.tables.messages import Direction
+from tp_inbox.storage.tables.messages import Direction, Purpose, StopQuestion
 
 THREADS_A_PAGE = 50
 MESSAGES_A_PAGE = 50
 AUTOMATIC = "Automatic reply"
 """Stands in the place of an author on what nobody wrote in person."""
+ELSEWHERE = "Sent from outside this inbox"
+"""And on what left from our number without our knowing."""
 THEIRS, OWN = "theirs", "own"
 ONE_GROUP = timedelta(minutes=5)
 """Messages of one author within this time are one group of bubbles."""
 
+ASKS_STOP = exists().where(col(Message.thread_id) == col(Thread.id), col(Message.stop_question) == StopQuestion.OPEN)
 UNREAD = func.greatest(col(Thread.inbound_count) - func.coalesce(col(ReadMarker.seen), 0), 0)
 
 
@@ -144,7 +147,7 @@ def message_row(message: Message, author: str | None, owner: str = "") -> Messag
         key=str(message.client_key or message.id),
         outbound=outbound,
         author_id=message.author_id or 0,
-        author=author or (AUTOMATIC if outbound else ""),
+        author=author or (_author_of_none(message) if outbound else ""),
         text=message.written,
         sent_as=message.body if message.body != message.written else "",
         media=message.media,
@@ -155,15 +158,27 @@ def message_row(message: Message, author: str | None, owner: str = "") -> Messag
         may_retry=status.may_retry,
         owner=owner,
         turn=THEIRS if owner else "",
+        again_at=status.again_at,
+        doubled=status.doubled,
     )
+
+
+def _author_of_none(message: Message) -> str:
+    return ELSEWHERE if message.purpose is Purpose.FOUND else AUTOMATIC
 
 
 def status_of(message: Message) -> StatusView:
     if message.state not in NOT_ARRIVED:
-        return StatusView(message.state.value, reason="", advice="", may_retry=False)
+        again_at = message.next_attempt_at.isoformat() if _is_tried_again(message) else ""
+        doubled = message.doubled.value if message.doubled and message.sid else ""
+        return StatusView(message.state.value, "", "", may_retry=False, again_at=again_at, doubled=doubled)
     explanation = explain(message.reason)
     may_retry = explanation.may_retry and not message.retried
     return StatusView(message.state.value, explanation.sentence, explanation.advice, may_retry)
+
+
+def _is_tried_again(message: Message) -> bool:
+    return message.state is DeliveryState.QUEUED and message.redelivered > 0
 
 
 def in_groups(rows: Sequence[MessageRow], above: MessageRow | None = None) -> list[MessageRow]:
@@ -202,6 +217,7 @@ def _list_query(actor: Actor) -> Select:
             col(Staff.name).label("author"),
             UNREAD.label("unread"),
             col(Draft.written).label("draft"),
+            ASKS_STOP.label("asks_stop"),
         )
         .join(Inbox, col(Inbox.id) == col(Thread.inbox_id))
         .join(FamilyPhone, col(FamilyPhone.id) == col(Thread.phone_id))
@@ -243,6 +259,7 @@ def _thread_row(row: Row, reached: Sequence[Reached], met: Collection[int], name
         draft=bool(row.draft),
         inbox_name=row.school or "",
         through=people.through(met, people.schools_of(reached), names) if _is_personal(row) else "",
+        asks_stop=row.asks_stop,
     )
 
 

@@ -16,7 +16,7 @@ from tp_inbox.domain.composing import MAX_BODY
 from tp_inbox.domain.errors import Invalid, NotAllowed
 from tp_inbox.domain.languages import language
 from tp_inbox.domain.phone import display_phone
-from tp_inbox.services import actors, people
+from tp_inbox.services import actors, consent_panel, people
 from tp_inbox.services.oversight import newest_reading
 from tp_inbox.services.sending import refusal_now
 from tp_inbox.services.views import DraftView, SenderChoice, ThreadHead
@@ -46,9 +46,12 @@ class Threads:
             refusal = await refusal_now(session, actor, thread, inbox)
             senders = await _choices(session, actor, phone.id, inbox)
             read_by, times_read = await newest_reading(session, actor, thread_id)
+            asked = await consent_panel.asked_here(session, actor, thread, inbox)
+            theirs = {i: name for i, name in names.items() if i in schools}
+            consent = await consent_panel.panel(session, actor, thread, inbox, theirs)
         head = _head(thread, inbox, phone, reached, schools, names, refusal.sentence if refusal else "", senders)
         through = people.through(access.schools_met(actor, inbox.kind), _reached_by(inbox, schools), names)
-        return replace(head, through=through, read_by=read_by, times_read=times_read)
+        return replace(head, through=through, read_by=read_by, times_read=times_read, asked=asked, consent=consent)
 
     async def open(self, actor: Actor, phone_id: int, inbox_id: int | None = None) -> tuple[int, str]:
         """The thread with that family from that inbox, or from the first one allowed: its id and its tab."""

@@ -17,7 +17,7 @@ from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.consent import ConsentKind, ConsentScope, ConsentSource
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound
 from tp_inbox.services import actors, audit, consent, consent_answers
-from tp_inbox.services.numbers import owned_by
+from tp_inbox.services.numbers import number_in
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.queries.continued import earlier_parts
@@ -140,7 +140,7 @@ class Unsubscribing:
 
 async def standing_here(session: AsyncSession, thread: Thread, inbox: InboxRef) -> list[domain.ConsentEvent]:
     """What closes this thread."""
-    number = await session.scalar(owned_by(inbox))
+    number = await number_in(session, inbox, thread.id)
     closed = await consent.closures_of(session, [thread.phone_id], inbox.id, number.id if number else None)
     return closed.get(thread.phone_id, [])
 
@@ -222,8 +222,8 @@ async def _number_of(session: AsyncSession, asked: Asked) -> Number:
     """From which the family knows this conversation: that of its last text, else the inbox's own."""
     last = select(Number).join(Message, col(Message.number_id) == col(Number.id))
     last = last.where(col(Message.id) == asked.thread.last_message_id)
-    number = await session.scalar(last) or await session.scalar(owned_by(asked.inbox))
-    if number is None or number.state not in consent_answers.STILL_OURS:
+    number = await session.scalar(last) or await number_in(session, asked.inbox, asked.thread.id)
+    if number is None or not consent_answers.can_send(number):
         raise Invalid(NO_NUMBER)
     return number
 

@@ -37,6 +37,8 @@ class ThreadRow:
     draft: bool = False
     inbox_name: str = ""
     through: str = ""
+    asks_stop: bool = False
+    """Whether a text of the family may mean STOP, and nobody has said yet."""
 
 
 @dataclass(frozen=True)
@@ -64,16 +66,24 @@ class MessageRow:
     joined: bool = False
     owner: str = ""
     turn: str = ""
+    again_at: str = ""
+    doubled: str = ""
 
 
 @dataclass(frozen=True)
 class StatusView:
-    """What became of a message that is on the screen already."""
+    """What became of a message that is on the screen already.
+
+    ``again_at``: it has not arrived, and is sent again by itself at that time. ``doubled``: "possible" or "certain"
+    when the family may have, or has, a text twice.
+    """
 
     state: str
     reason: str
     advice: str
     may_retry: bool
+    again_at: str = ""
+    doubled: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,6 +118,49 @@ NEVER_READ = Reading(0, "", "", "", "")
 
 
 @dataclass(frozen=True)
+class StopAsked:
+    """A family's text that may mean STOP, in its words. ``id`` is 0 when nothing is asked."""
+
+    id: int = 0
+    words: str = ""
+    may_answer: bool = False
+
+
+@dataclass(frozen=True)
+class ConsentEntry:
+    """A line of a family's history with being texted."""
+
+    id: int
+    words: str
+    at: str
+
+
+@dataclass(frozen=True)
+class StopPlace:
+    """From where texts can be stopped by hand: a school, or with the id 0 the whole district."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True)
+class ConsentView:
+    """Whether the family may be texted here. ``stopped``: what is stopped and whom that covers; empty while open.
+
+    ``places``: what the reader may stop by hand. ``may_take_back``: whether they may undo what staff have recorded.
+    """
+
+    stopped: list[str] = field(default_factory=list)
+    history: list[ConsentEntry] = field(default_factory=list)
+    places: list[StopPlace] = field(default_factory=list)
+    may_take_back: bool = False
+
+
+UNKNOWN_CONSENT = ConsentView()
+NOTHING_ASKED = StopAsked()
+
+
+@dataclass(frozen=True)
 class ThreadHead:
     """All about an open thread but its messages. ``closed`` is why nothing can be sent, empty when it can."""
 
@@ -129,6 +182,8 @@ class ThreadHead:
     through: str = ""
     read_by: Reading = NEVER_READ
     times_read: int = 0
+    asked: StopAsked = NOTHING_ASKED
+    consent: ConsentView = UNKNOWN_CONSENT
 
 
 @dataclass(frozen=True)
