@@ -60,6 +60,9 @@ class Process:
         await self.running.db.ping()
         return True
 
+    async def spool_takes_webhooks(self) -> bool:
+        return await asyncio.to_thread(self.running.intake.spool.writable)
+
     async def feed_listens(self) -> bool:
         return self.feed is not None and self.feed.listening.is_set()
 
@@ -83,6 +86,7 @@ async def lifespan() -> AsyncIterator[None]:
     tabs = live.Live(Changes(wired.db), PushState.changed, PushState.reload())
     live.install(tabs)
     figures.watch_tabs(tabs.count)
+    figures.watch_spool(wired.intake.spool.waiting)
     internals.only_the_server_sends(app, tabs.push_names)
     process.feed = Feed(wired.db.url, lambda change: tabs.hear(app, change), lambda: tabs.reload_all(app))
     beside = (wired.beat.run(), wired.router.run(), wired.intake.run())
@@ -148,6 +152,7 @@ def _settle_memory() -> None:
 def _routes() -> Starlette:
     checks = {
         health.DATABASE: process.database_answers,
+        health.SPOOL: process.spool_takes_webhooks,
         health.FEED: process.feed_listens,
         health.DISPATCHER: process.dispatcher_turns,
         health.POLLER: process.poller_is_on_time,

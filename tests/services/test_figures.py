@@ -46,7 +46,7 @@ def test_the_end_of_a_text_is_counted_by_its_reason() -> None:
 
 
 def test_the_figures_of_several_processes_are_told_side_by_side() -> None:
-    figures.webhook("inbound", "stored", 0.02)
+    figures.webhook("inbound", "kept", 0.02)
     carried = json.loads(json.dumps(figures.taken()))
     registry = CollectorRegistry()
     registry.register(Told({"web-1": carried, "web-2": carried}))
@@ -54,7 +54,7 @@ def test_the_figures_of_several_processes_are_told_side_by_side() -> None:
     assert lines.count("# TYPE tp_inbox_webhooks_total counter") == 1
     for process in ("web-1", "web-2"):
         assert any(
-            line.startswith("tp_inbox_webhooks_total{") and f'process="{process}"' in line and 'result="stored"' in line
+            line.startswith("tp_inbox_webhooks_total{") and f'process="{process}"' in line and 'result="kept"' in line
             for line in lines
         )
     assert any(line.startswith("tp_inbox_webhook_seconds_bucket{") and 'le="+Inf"' in line for line in lines)

@@ -73,7 +73,7 @@ async def test_the_pollers_age_is_missing_until_it_has_polled(town: Town) -> Non
 async def test_any_process_tells_what_all_have_counted(town: Town) -> None:
     worker = Beat(Database(town.wired.db.url, pool_size=1), ProcessKind.WORKER, figures.taken, place="elsewhere:7")
     worker.turned()
-    figures.webhook("status", "stored", 0.01)
+    figures.webhook("status", "kept", 0.01)
     for beat in (worker, town.wired.beat):
         await beat.beat()
     found = await told(town)

@@ -16,6 +16,7 @@ from tests.twilio.desk import STATUS, TEXT, Desk, call
 from tp_inbox.domain.consent import Verdict
 from tp_inbox.domain.delivery import DeliveryState, FailureReason
 from tp_inbox.domain.errors import Unavailable
+from tp_inbox.services import figures
 from tp_inbox.services.ports import StatusReport
 from tp_inbox.twilio import webhooks
 
@@ -232,3 +233,16 @@ async def test_only_posts_are_taken(desk) -> None:
     app = Starlette(routes=webhooks.routes(settings_for(), desk.keep))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=PUBLIC) as client:
         assert (await client.get("/twilio/inbound")).status_code == 405
+
+
+async def test_every_answer_is_counted_by_its_kind_and_what_came_of_it(desk) -> None:
+    def count(kind: str, result: str) -> float:
+        return figures.COUNTED.get_sample_value("tp_inbox_webhooks_total", {"kind": kind, "result": result}) or 0.0
+
+    wanted = [("inbound", "kept"), ("status", "refused"), ("status", "away")]
+    before = [count(*one) for one in wanted]
+    await text(desk)
+    await status(desk, AccountSid="AC" + "9" * 32)
+    desk.fails = Unavailable("away")
+    await status(desk)
+    assert [count(*one) for one in wanted] == [one + 1 for one in before]

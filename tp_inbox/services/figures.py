@@ -53,6 +53,7 @@ _WEBHOOKS = Counter(
 _WEBHOOK_SECONDS = Histogram(
     "tp_inbox_webhook_seconds", "How long our answer took.", ["kind"], registry=COUNTED, buckets=NETWORK_SECONDS
 )
+_SPOOLED = Counter("tp_inbox_webhooks_spooled", "Webhooks that had to wait on the disk.", registry=COUNTED)
 _TABS = Gauge("tp_inbox_open_tabs", "Tabs of browsers that hear of changes.", registry=COUNTED)
 _SPOOL = Gauge(
     "tp_inbox_spool_requests", "Webhooks on this machine's disk that wait for the database.", registry=COUNTED
@@ -84,9 +85,14 @@ def doubled(*, certain: bool) -> None:
 
 
 def webhook(kind: str, result: str, seconds: float) -> None:
-    """``kind``: inbound, status or voice. ``result``: stored, spooled, refused, unreadable or away."""
+    """``kind``: inbound or status. ``result``: kept, refused, unreadable or away."""
     _WEBHOOKS.labels(kind, result).inc()
     _WEBHOOK_SECONDS.labels(kind).observe(seconds)
+
+
+def spooled() -> None:
+    """The database did not take a webhook in time; the disk did."""
+    _SPOOLED.inc()
 
 
 def watch_tabs(count: Callable[[], float]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from tp_inbox.domain.errors import Invalid, Unavailable
 from tp_inbox.domain.operating import AlertKind
+from tp_inbox.services import figures
 from tp_inbox.services.alerts import alert, settle
 from tp_inbox.services.ports import RequestKind, SignedRequest
 from tp_inbox.storage.database import Database
@@ -68,6 +69,7 @@ class Intake:
         if not self.spool.holds_any() and await self._stored(request):
             return
         await self.spool.put(_kept(request))
+        figures.spooled()
         self._wake.set()
 
     async def run(self) -> None:

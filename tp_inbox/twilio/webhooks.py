@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from traceback import extract_tb
@@ -17,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from tp_inbox.services import figures
 from tp_inbox.services.ports import InboundText, RequestKind, SignedRequest, StatusReport
 from tp_inbox.settings import Settings
 from tp_inbox.twilio import forms
@@ -28,6 +30,8 @@ log = logging.getLogger(__name__)
 ANSWER_WITHIN = 5.0
 """Seconds. Twilio waits 15 in all, repetitions counted."""
 
+RESULTS = {400: "unreadable", 403: "refused", 413: "unreadable", 503: "away"}
+"""What a door that stays shut is called where answers are counted."""
 NEEDED = {RequestKind.INBOUND: forms.TEXT_NEEDS, RequestKind.STATUS: forms.REPORT_NEEDS}
 
 Keep = Callable[[SignedRequest], Awaitable[object]]
@@ -70,12 +74,16 @@ def read_for(receive: Receive, report: Report) -> Callable[[SignedRequest, str],
 
 async def _opened(door: Door, kind: RequestKind, request: Request, keep: Keep) -> Response | None:
     """None when it was kept; else the answer that says why not."""
+    began, result = time.perf_counter(), "kept"
     try:
         form = await door.checked(request)
         await _kept(keep, _signed(kind, form, request.scope["query_string"].decode("latin-1")))
     except Closed as closed:
-        log.warning("Webhook %s refused: %s", request.url.path, closed.why)
+        result = RESULTS[closed.status]
+        log.warning("Webhook %s refused: %s", request.url.path, closed.why, extra={"kind": kind, "outcome": result})
         return PlainTextResponse(closed.why, closed.status)
+    finally:
+        figures.webhook(kind.value, result, time.perf_counter() - began)
     return None
 
 
