@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from .conftest import AMINA, BRUNO, CHEN, District, Simulate, Simulation, free_port, until
 
@@ -57,12 +57,17 @@ def page(browser: Browser, lincoln: Simulation) -> Iterator[Page]:
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
+    page.on("console", lambda line: problems.append(line.text) if is_problem(line) else None)
     page.goto(lincoln.config.base_url)
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
     yield page
     context.close()
     assert problems == []
+
+
+def is_problem(line: ConsoleMessage) -> bool:
+    """A refusal of what somebody typed is none, though Chromium logs it."""
+    return line.type == "error" and "status of 400" not in line.text
 
 
 def send(simulation: Simulation, to: str, body: str, sender: str = SALLY) -> None:
@@ -174,6 +179,102 @@ def test_an_inbox_that_is_away_is_named(page: Page, district: District) -> None:
     page.get_by_role("link", name="Amina Hassan").click()
     page.get_by_role("button", name="Thank you!").click()
     expect(page.get_by_text("Sent, but the inbox answered 500")).to_be_visible()
+
+
+def test_a_call_is_heard_word_by_word(page: Page, lincoln: Simulation, district: District) -> None:
+    (number,) = lincoln.twilio.incoming_phone_numbers.list(phone_number=SALLY)
+    number.update(voice_url=f"{district.url}/voice")
+    district.bodies = {
+        "/voice": '<Response><Say language="es-MX">Hola, es la escuela.</Say><Pause length="2"/>'
+        "<Dial>+12125550188</Dial><Hangup/></Response>"
+    }
+    page.get_by_role("link", name="Amina Hassan").click()
+    page.get_by_label("Text another number of the district").select_option(label="Sally Ortiz")
+    page.get_by_role("button", name="Call Sally Ortiz").click()
+    called = page.get_by_role("dialog", name="Calling Sally Ortiz")
+    expect(called.get_by_role("listitem")).to_contain_text(
+        ["Hola, es la escuela.", "2 s of silence", "Put through to (212) 555-0188", "The call ends"]
+    )
+    expect(called.get_by_text("Hola, es la escuela.")).to_have_attribute("lang", "es-MX")
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    expect(called).to_be_hidden()
+    expect(page.get_by_role("button", name="Call Sally Ortiz")).to_be_focused()
+
+
+def test_a_call_that_nobody_answers_says_so(page: Page) -> None:
+    page.get_by_role("link", name="Amina Hassan").click()
+    page.get_by_role("button", name="Call Lincoln Middle School").click()
+    expect(page.get_by_text("The number has no VoiceUrl")).to_be_visible()
+    page.get_by_role("button", name="Hang up").click()
+    expect(page.get_by_label("Text message")).to_be_visible()
+
+
+def test_trouble_is_switched_on_strikes_is_counted_and_switched_off(page: Page, lincoln: Simulation) -> None:
+    page.get_by_role("button", name="Trouble: off").click()
+    panel = page.get_by_role("dialog", name="Trouble")
+    expect(panel.get_by_text("Everything is off")).to_be_visible()
+    expect(panel.get_by_role("button", name="Turn everything off")).to_be_disabled()
+    share = panel.get_by_role("slider", name="429 Too many requests").first
+    share.focus()
+    page.keyboard.press("End")
+    expect(panel.get_by_text("It has not struck yet.")).to_be_visible()
+    expect(share).to_be_focused()
+    assert lincoln.rest("POST", "Messages.json", data={"To": AMINA, "From": SALLY, "Body": "Hi"}).status_code == 429
+    expect(panel.get_by_text("It has struck 1 time.")).to_be_visible()
+    expect(panel.get_by_text("1×")).to_be_visible()
+    panel.get_by_role("button", name="Turn everything off").click()
+    expect(panel.get_by_text("Everything is off")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Trouble: off")).to_be_focused()
+    send(lincoln, AMINA, "Hi")
+
+
+def test_a_number_is_made_to_fail_and_mended(page: Page, lincoln: Simulation) -> None:
+    page.get_by_role("button", name="Trouble: off").click()
+    panel = page.get_by_role("dialog", name="Trouble")
+    panel.get_by_label("Number or its last digits").fill("the nurse")
+    panel.get_by_role("button", name="Add").click()
+    expect(panel.get_by_role("alert")).to_contain_text("must be a phone number or its last digits")
+    panel.get_by_label("Number or its last digits").fill("0141")
+    page.keyboard.press("Enter")
+    expect(panel.get_by_text("Texts to …0141: undelivered, 30005")).to_be_visible()
+    sent = lincoln.twilio.messages.create(to=AMINA, from_=SALLY, body="Hi")
+    until(lambda: lincoln.twilio.messages(sent.sid).fetch().error_code == 30005)
+    panel.get_by_role("button", name="Remove: Texts to …0141").click()
+    expect(panel.get_by_text("Texts to …0141")).to_have_count(0)
+    assert lincoln.web.get("/simulator/faults").json()["on"] is False
+
+
+def test_every_open_page_shows_that_there_is_trouble(page: Page, lincoln: Simulation) -> None:
+    lincoln.web.put("/simulator/faults", json={"account": "suspended", "inbound": {"late": 0.25}})
+    page.get_by_role("button", name="Trouble: on").click()
+    panel = page.get_by_role("dialog", name="Trouble")
+    expect(panel.get_by_label("Twilio says")).to_have_value("suspended")
+    expect(panel.get_by_role("group").filter(has_text="families’ texts").get_by_text("25 %")).to_be_visible()
+    panel.get_by_label("Twilio says").select_option(label="Password refused (20003)")
+    until(lambda: lincoln.web.get("/simulator/faults").json()["faults"]["account"] == "refused")
+
+
+def test_a_text_that_trouble_holds_back_says_so(page: Page, lincoln: Simulation, district: District) -> None:
+    lincoln.web.put("/simulator/faults", json={"inbound": {"lost": 1}})
+    page.get_by_role("link", name="Amina Hassan").click()
+    page.get_by_role("button", name="Thank you!").click()
+    expect(page.get_by_text("lost on its way to the inbox (Trouble)")).to_be_visible()
+    assert district.webhooks == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_nothing_in_the_trouble_panel(page: Page, lincoln: Simulation, scheme: str, size: dict) -> None:
+    ailment = {"to": "0187", "code": 30005, "end": "failed", "times": 2}
+    lincoln.web.put("/simulator/faults", json={"callbacks": {"lost": 1}, "ailments": [ailment]})
+    page.set_viewport_size(size)
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.get_by_role("button", name="Trouble: on").click()
+    expect(page.get_by_text("It has not struck yet.")).to_be_visible()
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == size["width"]
 
 
 def test_two_pages_and_a_reload_show_the_same(page: Page, lincoln: Simulation, browser: Browser) -> None:

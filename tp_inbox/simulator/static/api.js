@@ -16,10 +16,10 @@ export async function ask(path, method = "GET", body = undefined) {
   return content;
 }
 
-// hears: {hello, text, phones, read, lost}; hello comes on every connection, so that whoever hears it reloads.
+// hears: {hello, text, phones, read, trouble, lost}; hello comes on every connection, so that whoever hears it reloads.
 export function listen(hears) {
   const stream = new EventSource("/simulator/events");
-  for (const kind of ["hello", "text", "phones", "read"]) {
+  for (const kind of ["hello", "text", "phones", "read", "trouble"]) {
     stream.addEventListener(kind, (event) => hears[kind](JSON.parse(event.data)));
   }
   stream.addEventListener("error", () => {

@@ -3,6 +3,7 @@
 import { Refused, ask, listen } from "./api.js";
 import * as list from "./list.js";
 import * as phone from "./phone.js";
+import * as trouble from "./trouble.js";
 import { spokenNumber } from "./words.js";
 
 const TITLE = "Simulator — family phones";
@@ -98,6 +99,7 @@ window.addEventListener("hashchange", unlessAway(follow));
 document.addEventListener("visibilitychange", unlessAway(markRead));
 document.getElementById("back").addEventListener("click", back);
 document.addEventListener("keydown", (event) => {
+  if (document.querySelector("dialog[open]")) return; // it has the keyboard to itself
   const isWriting = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
   if (event.key === "Escape" && phone.openNumber() && !event.isComposing) {
     if (!phone.closeInner()) back();
@@ -110,12 +112,13 @@ document.addEventListener("keydown", (event) => {
 listen({
   hello: unlessAway(async () => {
     setLive(true);
-    await loadPhones();
+    await Promise.all([loadPhones(), trouble.refresh()]);
     if (phone.openNumber()) await phone.refresh();
     else if (location.hash) await follow();
   }),
   text: unlessAway(onText),
   phones: unlessAway(loadPhones),
   read: unlessAway(loadPhones),
+  trouble: unlessAway(trouble.refresh),
   lost: () => setLive(false),
 });

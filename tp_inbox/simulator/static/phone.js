@@ -1,6 +1,7 @@
 // The open phone: its conversations, its texts, and the answer one writes.
 
 import { Refused, ask } from "./api.js";
+import { placeCall } from "./call.js";
 import { drawTexts } from "./texts.js";
 import { hue, initials, languageName, make, partsOf, spokenNumber } from "./words.js";
 
@@ -88,7 +89,10 @@ function draw(fresh = new Set()) {
   const isOwn = open.texts.some((text) => text.own && fresh.has(text.sid));
   drawTexts(element("texts"), open.texts.filter((text) => text.ours === talk), fresh, quietWords());
   if (isAtEnd || isOwn || !fresh.size) box.scrollTop = box.scrollHeight;
-  for (const button of [send, element("picture"), ...element("quick").children]) button.disabled = !talk;
+  const [call, ...others] = [element("call"), send, element("picture"), ...element("quick").children];
+  for (const button of [call, ...others]) button.disabled = !talk;
+  call.setAttribute("aria-label", talk ? `Call ${nameOf(talk)}` : "Call");
+  call.title = call.getAttribute("aria-label");
 }
 
 function quietWords() {
@@ -181,6 +185,8 @@ function describe(webhook) {
   const reasons = {
     ct: "Sent, but the inbox could not be reached", rt: "Sent, but the inbox did not answer in time",
     "no webhook": "Sent, but this number has no webhook",
+    lost: "Sent, and lost on its way to the inbox (Trouble)", late: "Sent, and late on its way to the inbox (Trouble)",
+    reordered: "Sent, and overtaken on its way to the inbox (Trouble)",
   };
   return [reasons[webhook.problem] ?? "Sent, but the inbox did not take it", true];
 }
@@ -237,6 +243,7 @@ body.addEventListener("input", grow);
 element("picture").addEventListener("click", () => {
   showPictures(element("pictures").hidden).catch((error) => outcome(error.message, true));
 });
+element("call").addEventListener("click", () => placeCall(openNumber(), talk, nameOf(talk)));
 element("detach").addEventListener("click", () => {
   attach(null);
   body.focus();
