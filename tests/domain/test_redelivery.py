@@ -1,12 +1,14 @@
 """What is sent again by itself: each reason has its treatment, and no order of the reports changes it."""
 
+import random
 from datetime import timedelta
+from functools import reduce
 from itertools import permutations
 
 import pytest
 from hypothesis import given, strategies as st
 
-from tp_inbox.domain.delivery import NOT_ARRIVED, WITH_CARRIER, Delivery, DeliveryState, FailureReason
+from tp_inbox.domain.delivery import NOT_ARRIVED, WITH_CARRIER, Delivery, DeliveryState, FailureReason, advance
 from tp_inbox.domain.redelivery import arrivals, outcome, possible_arrivals, wait_before_again
 
 S, R = DeliveryState, FailureReason
@@ -67,3 +69,19 @@ def test_what_hand_overs_come_to_does_not_depend_on_their_order(handovers: list[
 @given(st.lists(ends, max_size=4))
 def test_what_has_arrived_is_among_what_may_have(handovers: list[Delivery]) -> None:
     assert arrivals(handovers) <= possible_arrivals(handovers)
+
+
+@given(st.lists(st.tuples(st.sampled_from("AB"), ends), max_size=6), st.randoms(use_true_random=False))
+def test_every_order_of_reports_about_two_sids_ends_in_the_same_place(
+    told: list[tuple[str, Delivery]], chance: random.Random
+) -> None:
+    again = [*told, *(report for report in told if chance.random() < 0.5)]
+    chance.shuffle(again)
+    assert come_to(again) == come_to(told)
+
+
+def come_to(told: list[tuple[str, Delivery]]) -> tuple[Delivery, bool, int]:
+    handovers = [
+        reduce(advance, [report for sid, report in told if sid == mine], Delivery(S.ACCEPTED)) for mine in "AB"
+    ]
+    return outcome(handovers), wait_before_again(handovers, 1, 0.5) is None, arrivals(handovers)

@@ -24,11 +24,14 @@ from tests.services.steps import (
 )
 from tp_inbox.domain.consent import ConsentSource
 from tp_inbox.domain.delivery import DeliveryState as S, FailureReason as R
+from tp_inbox.domain.operating import AlertKind
 from tp_inbox.services.lanes import STOPS
 from tp_inbox.services.ports import Accepted, Ambiguous, NotAccepted, StatusReport
 from tp_inbox.storage.feed import ChangeKind
-from tp_inbox.storage.tables import ConsentEvent, DeliveryEvent, Message, Number
-from tp_inbox.storage.tables.messages import NumberState
+from tp_inbox.storage.tables import Alert, Campaign, ConsentEvent, DeliveryEvent, Message, Number
+from tp_inbox.storage.tables.messages import Doubled, NumberState
+
+COPY = "SM" + "e" * 32
 
 
 def refusal(reason: R, code: str = "30000") -> NotAccepted:
@@ -109,10 +112,24 @@ class TestReports:
         assert await state_of(town, text.id) == (S.UNKNOWN, None)
         assert (await the(town, DeliveryEvent)).message_id is None
 
-    async def test_a_callback_with_another_sid_than_ours_changes_nothing(self, town: Town) -> None:
+    async def test_a_callback_with_another_sid_than_ours_overwrites_nothing_and_tells_the_admins(
+        self, town: Town
+    ) -> None:
         text = await handed_over(town)
-        await town.wired.reporting.report(replace(report_on(text, S.DELIVERED), sid="SM" + "e" * 32))
-        assert await state_of(town, text.id) == (S.ACCEPTED, None)
+        for _ in range(2):
+            await town.wired.reporting.report(replace(report_on(text, S.SENT), sid=COPY))
+        now = await message(town, text.id)
+        assert (now.sid, now.doubled) == (text.sid, Doubled.CERTAIN)
+        told = await the(town, Alert)
+        assert (told.kind, told.message_id, told.number_id) == (AlertKind.DOUBLED, text.id, text.number_id)
+        kept = await the(town, DeliveryEvent, col(DeliveryEvent.sid) == COPY)
+        assert (kept.state, kept.message_id) == (S.SENT, text.id)
+
+    async def test_a_copy_that_arrives_is_a_text_that_has_arrived(self, town: Town) -> None:
+        text = await handed_over(town)
+        await town.wired.reporting.report(replace(report_on(text, S.DELIVERED), sid=COPY))
+        await town.wired.reporting.report(report_on(text, S.UNDELIVERED, R.LANDLINE, "30006"))
+        assert await state_of(town, text.id) == (S.DELIVERED, None)
 
     async def test_a_report_about_a_text_that_nobody_knows_is_kept(
         self, town: Town, caplog: pytest.LogCaptureFixture
@@ -140,37 +157,47 @@ class TestReports:
             await town.wired.reporting.report(report_on(text, S.UNDELIVERED, R.OPTED_OUT, "21610"))
         assert (await the(town, ConsentEvent)).source is ConsentSource.CARRIER
 
-    @pytest.mark.parametrize("reason", sorted(STOPS))
-    async def test_a_trouble_of_our_own_that_comes_by_callback_stops_the_number(self, town: Town, reason: R) -> None:
+    async def test_a_number_that_is_not_ready_is_stopped_by_a_callback_too(self, town: Town) -> None:
         text = await handed_over(town)
-        await town.wired.reporting.report(report_on(text, S.UNDELIVERED, reason, "30034"))
+        await town.wired.reporting.report(report_on(text, S.UNDELIVERED, R.SENDER_NOT_READY, "21606"))
+        assert await state_of(town, text.id) == (S.UNDELIVERED, R.SENDER_NOT_READY)
         assert (await the(town, Number, col(Number.id) == text.number_id)).state is NumberState.STOPPED
         others = await rows(town, Number, col(Number.id) != text.number_id)
         assert {number.state for number in others} == {NumberState.ACTIVE}
 
-    async def test_a_text_that_left_from_another_number_raises_an_alarm(
-        self, town: Town, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize(
+        ("reason", "code", "others_too"), [(R.NOT_REGISTERED, "30034", False), (R.ACCOUNT_PROBLEM, "30002", True)]
+    )
+    async def test_what_stops_a_campaign_or_the_account_stops_it_by_a_callback_too(
+        self, town: Town, reason: R, code: str, *, others_too: bool
+    ) -> None:
+        text = await handed_over(town)
+        await town.wired.reporting.report(report_on(text, S.UNDELIVERED, reason, code))
+        ours = (await the(town, Number, col(Number.id) == text.number_id)).campaign_id
+        stopped = {c.id: c.stopped_at is not None for c in await rows(town, Campaign)}
+        assert stopped == {campaign: campaign == ours or others_too for campaign in stopped}
+        assert STOPS[reason] in {alert.kind for alert in await rows(town, Alert)}
+
+    @pytest.mark.parametrize("by_report", [False, True])
+    async def test_failure_18_a_text_that_left_from_another_number_tells_the_admins(
+        self, town: Town, monkeypatch: pytest.MonkeyPatch, *, by_report: bool
     ) -> None:
         await handed_over(town)
-        assert "another number" not in caplog.text
+        assert await rows(town, Alert) == []
         real = town.gateway.send
 
         async def from_elsewhere(text):
-            return await real(replace(text, sender=ROOSEVELT_NUMBER))
+            return await real(text if by_report else replace(text, sender=ROOSEVELT_NUMBER))
 
         monkeypatch.setattr(town.gateway, "send", from_elsewhere)
-        await handed_over(town)
-        assert "left from another number" in caplog.text
-
-    async def test_a_report_that_names_another_number_raises_the_alarm_too(
-        self, town: Town, caplog: pytest.LogCaptureFixture
-    ) -> None:
         text = await handed_over(town)
-        await town.wired.reporting.report(replace(report_on(text, S.SENT), sender=ROOSEVELT_NUMBER))
-        assert "left from another number" in caplog.text
+        if by_report:
+            await town.wired.reporting.report(replace(report_on(text, S.SENT), sender=ROOSEVELT_NUMBER))
+        told = await the(town, Alert)
+        assert (told.kind, told.message_id, told.number_id) == (AlertKind.WRONG_SENDER, text.id, text.number_id)
 
-    async def test_a_second_sid_for_one_text_raises_an_alarm_and_the_first_stays(
-        self, town: Town, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    async def test_a_second_sid_for_one_text_tells_the_admins_and_the_first_stays(
+        self, town: Town, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         text_id = await queued(town)
         real = town.gateway.send
@@ -181,5 +208,6 @@ class TestReports:
 
         monkeypatch.setattr(town.gateway, "send", twice)
         await town.wired.dispatching.hand_over_due()
-        assert (await message(town, text_id)).sid == "SM" + "9" * 32
-        assert "handed over twice" in caplog.text
+        text = await message(town, text_id)
+        assert (text.sid, text.doubled) == ("SM" + "9" * 32, Doubled.CERTAIN)
+        assert (await the(town, Alert)).kind is AlertKind.DOUBLED

@@ -177,9 +177,11 @@ _EXPLANATIONS = {
         False,
     ),
     FailureReason.CARRIER_PROBLEM: Explanation(
-        "The phone company had a problem and did not deliver this text.", "Try again later, or call.", True
+        "The phone company had a problem with this text and did not confirm it.",
+        "Ask the family whether it arrived, or try again later.",
+        True,
     ),
     FailureReason.UNKNOWN: Explanation(
-        "This text did not arrive, and the phone company gave no reason.", "Try again once, or call.", True
+        "This text did not arrive, and the phone company did not say why.", "Try again once, or call.", True
     ),
 }

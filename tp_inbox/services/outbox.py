@@ -16,6 +16,7 @@ from sqlmodel import col
 from tp_inbox.domain.consent import ConsentSource
 from tp_inbox.domain.delivery import FINAL, NOT_ARRIVED, Delivery, DeliveryState, FailureReason, advance
 from tp_inbox.services import consent, lanes
+from tp_inbox.services.handovers import alarm_if_from_elsewhere, keep_copy, mark_doubled, sids_of
 from tp_inbox.services.ports import CarrierText, OutgoingText, StatusReport
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.feed import Change, ChangeKind, announce, announce_all
@@ -61,12 +62,16 @@ async def doubt(session: AsyncSession, message: Message, look_after: timedelta) 
 
 async def adopt(session: AsyncSession, message: Message, text: CarrierText, source: str) -> None:
     """The carrier has it: its SID is ours now. A callback may have told us before."""
-    alarm_if_from_elsewhere(message, text.sender)
+    await alarm_if_from_elsewhere(session, message, text.sender)
+    await keep_event(session, message, report_of(message.id, text), source)
+    if message.redelivered and text.sid in await sids_of(session, message):
+        return  # a callback was faster, and told that it did not arrive: it waits for its next try
     if message.sid not in (None, text.sid):
-        log.error("outbox: message %s was handed over twice", message.id)
+        await keep_copy(session, message, text.sid)
         return
     message.sid = text.sid
-    await keep_event(session, message, report_of(message.id, text), source)
+    if message.redelivered:
+        await mark_doubled(session, message)
     await advance_message(session, message, Delivery(text.state, text.reason, text.code))
 
 
@@ -85,9 +90,10 @@ async def adopt_all(session: AsyncSession, taken: Sequence[tuple[OutgoingText, C
     return set(adopted)
 
 
-async def keep_event(session: AsyncSession, message: Message | None, report: StatusReport, source: str) -> None:
+async def keep_event(session: AsyncSession, message: Message | None, report: StatusReport, source: str) -> bool:
+    """Whether it is news; a repeated report is one event."""
     about = replace(report, message_id=message.id if message else None)
-    await session.execute(_event([about], source))
+    return await session.scalar(_event([about], source).returning(col(DeliveryEvent.id))) is not None
 
 
 def _event(reports: Sequence[StatusReport], source: str) -> Insert:
@@ -109,11 +115,6 @@ def _event(reports: Sequence[StatusReport], source: str) -> Insert:
 
 def report_of(message_id: int | None, text: CarrierText) -> StatusReport:
     return StatusReport(message_id, text.sid, text.sender, text.recipient, text.state, text.reason, text.code, raw={})
-
-
-def alarm_if_from_elsewhere(message: Message, sender: str) -> None:
-    if sender and sender != message.sender:
-        log.error("outbox: message %s left from another number than its inbox's", message.id)
 
 
 async def _draw_conclusions(session: AsyncSession, message: Message) -> None:

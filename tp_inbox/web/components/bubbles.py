@@ -6,7 +6,7 @@ import reflex as rx
 
 from tp_inbox.services.views import MessageRow, StatusView
 from tp_inbox.web.components.basics import icon
-from tp_inbox.web.components.scripted import Bubble, DayLine
+from tp_inbox.web.components.scripted import Bubble, DayLine, Moment
 from tp_inbox.web.states.shell import ShellState
 
 
@@ -43,9 +43,15 @@ def status_line(
             ("failed", "undelivered", "canceled", _failed(now, again or rx.fragment())),
             ("delivered", "read", rx.cond(row.id == last_out, _said("Delivered", "check-check"))),
             ("sent", _said("Sent", "check")),
-            ("queued", _said("Queued", "clock")),
+            ("queued", rx.cond(now.again_at != "", _tried_again(now), _said("Queued", "clock"))),
             _said("Sending", "clock"),
-        )
+        ),
+        rx.match(
+            now.doubled,
+            ("possible", _said("The family may have this text twice.", "copy")),
+            ("certain", _said("The family got this text twice.", "copy")),
+            rx.fragment(),
+        ),
     )
 
 
@@ -70,6 +76,11 @@ def _picture(row: rx.Var[MessageRow]) -> rx.Component:
 
 def _said(words: str, icon_name: str) -> rx.Component:
     return rx.el.div(icon(icon_name, 13), words, class_name="status")
+
+
+def _tried_again(now: rx.Var[StatusView] | rx.Var[MessageRow]) -> rx.Component:
+    again = rx.el.span("Not reached yet. We try again at ", Moment.create(at=now.again_at, form="clock"), ".")
+    return rx.el.div(icon("clock", 13), again, class_name="status")
 
 
 def _failed(now: rx.Var[StatusView] | rx.Var[MessageRow], again: rx.Component) -> rx.Component:
