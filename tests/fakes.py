@@ -177,6 +177,11 @@ class FakeGateway:
     async def numbers_in(self, service_sid: str) -> frozenset[str]:
         return frozenset(await self._members(service_sid))
 
+    def forget_services(self) -> None:
+        """Somebody deletes them all in the carrier's console."""
+        self.services.clear()
+        self._service_sids = {f"deleted {label}": sid for label, sid in self._service_sids.items()}
+
     async def _members(self, service_sid: str) -> set[str]:
         self._must_be_there()
         if service_sid not in self.services:

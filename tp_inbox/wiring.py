@@ -32,10 +32,12 @@ from tp_inbox.services.finding import Finding
 from tp_inbox.services.groups import Groups
 from tp_inbox.services.identities import Identities
 from tp_inbox.services.inboxes import Inboxes
+from tp_inbox.services.joining import Joining
 from tp_inbox.services.intake import Intake
 from tp_inbox.services.lanes import Lanes
 from tp_inbox.services.leasing import Leasing
 from tp_inbox.services.leaving import Leaving
+from tp_inbox.services.number_care import NumberCare
 from tp_inbox.services.number_admin import NumberAdmin
 from tp_inbox.services.number_limits import Limits
 from tp_inbox.services.numbers import Numbers
@@ -105,6 +107,8 @@ class Wired:
     reporting: Reporting
     polling: Polling
     numbers: Numbers
+    joining: Joining
+    number_care: NumberCare
     beat: Beat
     processes: Processes
     watching: Watching
@@ -159,6 +163,8 @@ def wire(settings: Settings, gateway: SmsGateway | None = None, kind: ProcessKin
         reporting=reporting,
         polling=Polling(db, gateway, reporting, receiving),
         numbers=Numbers(db, gateway),
+        joining=Joining(db, gateway),
+        number_care=NumberCare(db, gateway, limits_of(settings)),
         beat=beat,
         processes=processes,
         watching=Watching(db, processes, services.queues, beat),
@@ -231,6 +237,8 @@ def crew_of(wired: Wired) -> Crew:
         polling=wired.polling,
         receiving=wired.receiving,
         numbers=wired.numbers,
+        joining=wired.joining,
+        number_care=wired.number_care,
         sessions=wired.services.sessions,
         sealing=Sealing(wired.db),
         unsubscribing=wired.services.unsubscribing,

@@ -152,6 +152,8 @@ async def test_an_account_that_may_not_buy_stops_the_number_and_the_sender_is_to
     town.gateway.sells_nothing("The account is not allowed to buy numbers.")
     await town.wired.numbers.buy_wanted()
     assert (await number_of(town)).state is NumberState.STOPPED
+    assert await town.wired.number_care.help_waiting() == 1
+    await town.wired.numbers.buy_wanted()
     with pytest.raises(Unavailable, match="not allowed to buy numbers"):
         await wanted(town)
     alice, thread = await town.actor("alice"), await town.personal("alice")

@@ -13,6 +13,8 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from tp_inbox.domain.errors import Unavailable
 from tp_inbox.services.dispatching import Dispatching
+from tp_inbox.services.joining import Joining
+from tp_inbox.services.number_care import NumberCare
 from tp_inbox.services.numbers import Numbers
 from tp_inbox.services.polling import Polling
 from tp_inbox.services.ports import CarrierAway
@@ -40,6 +42,8 @@ class Crew:
     polling: Polling
     receiving: Receiving
     numbers: Numbers
+    joining: Joining
+    number_care: NumberCare
     sessions: Sessions
     sealing: Sealing
     unsubscribing: Unsubscribing
@@ -58,6 +62,12 @@ class Worker:
             ("route waiting webhooks", 5, crew.receiving.route_waiting),
             ("forget old sign-in failures", 3600, crew.sessions.forget_old_failures),
             ("seal the audit log", 60, crew.sealing.seal),
+            ("help texts that wait for a number", 5, crew.number_care.help_waiting),
+            ("put numbers into their services", 5, crew.joining.join_due),
+            ("let numbers follow their owners", 60, crew.joining.place),
+            ("watch the limits of numbers", 60, crew.number_care.watch_limits),
+            ("give numbers back", 60, crew.number_care.give_back_due),
+            ("compare our numbers with the carrier's", 3600, crew.number_care.compare_with_carrier),
             ("take a week's silence about a STOP as yes", 3600, crew.unsubscribing.take_silence_as_yes),
         ]
 

@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from tp_inbox.domain import access
 from tp_inbox.domain.access import Actor
+from tp_inbox.domain.auditing import AuditKind
+from tp_inbox.domain.errors import Invalid, NotFound
 from tp_inbox.domain.phone import digits, display_phone
+from tp_inbox.services import actors, audit
+from tp_inbox.services.number_care import is_unused, released
 from tp_inbox.services.number_limits import Limits, is_rented
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
@@ -24,6 +28,12 @@ from tp_inbox.storage.tables.messages import Direction, NumberState
 
 ROWS_A_PAGE = 50
 DISTRICT = "The district"
+IN_USE = (
+    "This number is in use. Only those of people who have left are given back, and shared ones that no family knows."
+)
+NOT_LOST = "The phone company has this number, so there is nothing to replace."
+RELEASE_WARNING = "Families who text this number afterwards reach nobody, and somebody else may get it."
+"""What an admin confirms."""
 SHARED = "Shared number"
 
 
@@ -124,6 +134,32 @@ class NumberAdmin:
             segments, families = await _segments_of(session, [number_id]), await _families_of(session, [number_id])
         return self._row(row, segments, families) if row else None
 
+    async def release(self, actor: Actor, number_id: int) -> None:
+        """Gives it back for good: one in quarantine, or a shared one that no family knows. Who texts it afterwards
+        reaches nobody here. Raises Invalid for any other.
+        """
+        async with self._db.transaction() as session:
+            actor = await _manager_now(session, actor)
+            number = await _locked(session, number_id)
+            unused = await session.scalar(select(is_unused()).where(col(Number.id) == number_id))
+            if number.state is not NumberState.QUARANTINED and not (unused and number.state is NumberState.ACTIVE):
+                raise Invalid(IN_USE)
+            number.state, number.next_attempt_at = NumberState.RELEASING, utc_now()
+            await _record(session, actor, number, "released")
+
+    async def replace(self, actor: Actor, number_id: int) -> None:
+        """Buys another in place of one that the carrier has no more; families are told by whom it is with its first
+        text. Raises Invalid for a number that is not lost.
+        """
+        async with self._db.transaction() as session:
+            actor = await _manager_now(session, actor)
+            number = await _locked(session, number_id)
+            if number.state is not NumberState.GONE:
+                raise Invalid(NOT_LOST)
+            await _record(session, actor, number, "replaced")
+            await released(session, number)
+            await _take_its_place(session, number)
+
     async def _summary(self, session: AsyncSession) -> NumberSummary:
         counted = select(
             func.count().filter(is_rented()).label("rented"), func.count().filter(_is_in_trouble()).label("trouble")
@@ -153,6 +189,42 @@ class NumberAdmin:
             families=families.get(number.id, 0),
             actions=[action.value for action in actions_on(number, families.get(number.id, 0))],
         )
+
+
+async def _manager_now(session: AsyncSession, actor: Actor) -> Actor:
+    actor = await actors.as_of_now(session, actor)
+    access.require(access.manages_schools(actor), access.SCHOOLS_ONLY)
+    return actor
+
+
+async def _locked(session: AsyncSession, number_id: int) -> Number:
+    number = await session.get(Number, number_id, with_for_update={"key_share": True})
+    if number is None:
+        raise NotFound
+    return number
+
+
+async def _take_its_place(session: AsyncSession, lost: Number) -> None:
+    """For the same owner, or for the same families."""
+    await session.flush()
+    place = {"staff_id": lost.staff_id, "school_id": lost.school_id, "pooled": lost.pooled}
+    left = lost.quarantined_until
+    new = Number(**place, campaign_id=lost.campaign_id, area_code=lost.area_code, quarantined_until=left)
+    session.add(new)
+    await session.flush()
+    await session.execute(update(Pair).where(col(Pair.number_id) == lost.id).values(number_id=new.id))
+
+
+async def _record(session: AsyncSession, actor: Actor, number: Number, change: str) -> None:
+    await audit.record(
+        session,
+        AuditKind.NUMBER_CHANGED,
+        actor,
+        subject=number.staff_id,
+        schools=[number.school_id] if number.school_id else None,
+        facts={"number": number.id, "change": change} | ({"school": number.school_id} if number.school_id else {}),
+        names={"number": number.e164} if number.e164 else {},
+    )
 
 
 def actions_on(number: Number, families: int) -> list[NumberAction]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from tp_inbox.storage.tables import Campaign, Number
@@ -43,7 +44,7 @@ async def hold(session: AsyncSession) -> None:
     await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _CAP_LOCK})
 
 
-async def count(session: AsyncSession, *conditions: ColumnElement[bool]) -> int:
+async def count(session: AsyncSession, *conditions: ColumnElement[bool] | Mapped[bool]) -> int:
     return await session.scalar(select(func.count()).select_from(Number).where(is_rented(), *conditions)) or 0
 
 
