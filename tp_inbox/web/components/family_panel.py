@@ -1,4 +1,4 @@
-"""About the family: everyone who reads at this phone, their language and schools."""
+"""About the family: everyone who reads at this phone, their language and schools, and whether they want texts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import reflex as rx
 
 from tp_inbox.services.views import PersonView
 from tp_inbox.web.components.basics import avatar, icon, icon_button
+from tp_inbox.web.components.consent import consent_facts
 from tp_inbox.web.components.scripted import Address
+from tp_inbox.web.components.tying import who_is_this
 from tp_inbox.web.states.thread import ThreadState
 
 HEAD = ThreadState.head
@@ -28,10 +30,12 @@ def family_panel() -> rx.Component:
                 rx.cond(
                     HEAD.people.length() == 0, rx.el.p("Nobody is on file with this number.", class_name="quiet-text")
                 ),
+                who_is_this(),
                 _fact("phone", "Number", HEAD.phone),
                 _fact("languages", "Language", HEAD.language),
                 rx.cond(HEAD.schools.length() > 0, _schools()),
                 rx.cond(HEAD.through != "", _fact("waypoints", "You meet this family", HEAD.through)),
+                consent_facts(),
                 class_name="panel-body",
             ),
             class_name="panel",

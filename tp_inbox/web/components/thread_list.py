@@ -98,6 +98,7 @@ def _line(row: rx.Var[ThreadRow]) -> rx.Component:
                 rx.cond(row.through != "", rx.el.span(row.through, class_name="line-about through")),
                 rx.el.span(
                     rx.el.span(_who(row), rx.el.bdi(row.preview, dir="auto"), class_name="line-preview"),
+                    rx.cond(row.asks_stop, _asks_stop()),
                     badge(row.unread, "unread"),
                     class_name="line-bottom",
                 ),
@@ -108,6 +109,13 @@ def _line(row: rx.Var[ThreadRow]) -> rx.Component:
             custom_attrs={"aria-current": rx.cond(Address.thread == row.id, "page", "false")},
         ),
         key=row.id.to_string(),
+    )
+
+
+def _asks_stop() -> rx.Component:
+    asks = "May mean: no more texts"
+    return rx.el.span(
+        icon("circle-help", 15), rx.el.span(asks, class_name="visually-hidden"), title=asks, class_name="line-asks"
     )
 
 

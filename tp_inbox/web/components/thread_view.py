@@ -8,6 +8,7 @@ from reflex_components_core.core.banner import has_connection_errors
 from tp_inbox.services.views import MessageRow, SenderChoice, StatusView
 from tp_inbox.web.components.basics import avatar, empty, icon, link, on_its_way
 from tp_inbox.web.components.bubbles import message, status_line
+from tp_inbox.web.components.consent import stop_question
 from tp_inbox.web.components.oversight_readings import read_by_line
 from tp_inbox.web.components.scripted import Address, Composer, Timeline
 from tp_inbox.web.states.composer import ComposerState
@@ -116,11 +117,20 @@ def _status(row: rx.Var[MessageRow]) -> rx.Component:
 def _status_line(row: rx.Var[MessageRow], now: rx.Var[StatusView] | rx.Var[MessageRow]) -> rx.Component:
     again = rx.el.button("Try again", type="button", class_name="button small", on_click=ComposerState.retry(row.id))
     may_retry = now.may_retry & (row.author_id == ShellState.staff_id) & (HEAD.closed == "")
-    return status_line(row, now, ThreadState.last_out_id, rx.cond(may_retry, again))
+    return status_line(row, now, ThreadState.last_out_id, rx.cond(may_retry, again), _cancel(row, now))
+
+
+def _cancel(row: rx.Var[MessageRow], now: rx.Var[StatusView] | rx.Var[MessageRow]) -> rx.Component:
+    for_school = (HEAD.box == "school") & (HEAD.closed == "")
+    may_cancel = now.may_cancel & ((row.author_id == ShellState.staff_id) | for_school)
+    held_back = ComposerState.cancel(row.id)
+    button = rx.el.button("Cancel", type="button", class_name="button quiet tiny", on_click=held_back)
+    return rx.cond(may_cancel, button)
 
 
 def _composer() -> rx.Component:
     return rx.el.footer(
+        stop_question(),
         rx.cond(
             HEAD.closed != "",
             rx.fragment(

@@ -102,8 +102,10 @@ class PushState(rx.State):
                 await inbox._take(changed)
             case ChangeKind.STATUS:
                 thread._take_status(changed)
-            case ChangeKind.CONSENT if _is_about(changed, thread):
-                await thread._look_again()
+            case ChangeKind.CONSENT:
+                await inbox._update(changed.change.thread or 0)
+                if _is_about(changed, thread):
+                    await thread._look_again()
             case ChangeKind.READ:
                 await inbox._take_read(changed)
             case ChangeKind.INBOX:
