@@ -60,6 +60,7 @@ from tp_inbox.services.sessions import Sessions
 from tp_inbox.services.staff import StaffAccounts
 from tp_inbox.services.staff_directory import StaffDirectory
 from tp_inbox.services.threads import Threads
+from tp_inbox.services.tying import Tying
 from tp_inbox.services.unsubscribing import Unsubscribing
 from tp_inbox.services.vault import Purpose, Vault
 from tp_inbox.services.watching import Watching
@@ -188,6 +189,7 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
         unsubscribing=Unsubscribing(db),
         sending=Sending(db, limits_of(settings)),
         receiving=Receiving(db),
+        tying=Tying(db),
         finding=Finding(db),
         audit_log=AuditLog(db),
         staff=StaffAccounts(db, links, leaving),

@@ -170,6 +170,26 @@ def may_unsubscribe(actor: Actor, school_id: int | None) -> bool:
     return actor.at_district(P.MANAGE_DIRECTORY) or school_id in actor.schools_with(P.MANAGE_DIRECTORY)
 
 
+# Students and families --------------------------------------------------------------------------------------
+
+FAMILIES_ONLY = "Only people who manage students and contacts can do this."
+
+
+def manages_families(actor: Actor) -> bool:
+    return actor.anywhere(P.MANAGE_DIRECTORY)
+
+
+def schools_of_managed_families(actor: Actor) -> frozenset[int] | None:
+    """Schools whose students and contacts the actor may add and change; None for all."""
+    return None if actor.at_district(P.MANAGE_DIRECTORY) else actor.schools_with(P.MANAGE_DIRECTORY)
+
+
+def may_manage_family(actor: Actor, school_id: int) -> bool:
+    """Whether the actor may change the family of a student at this school."""
+    schools = schools_of_managed_families(actor)
+    return schools is None or school_id in schools
+
+
 # Oversight -------------------------------------------------------------------------------------------------
 
 

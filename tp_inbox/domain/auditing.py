@@ -46,6 +46,7 @@ class AuditKind(StrEnum):
     STOP_ANSWERED = "stop_answered"
     UNSUBSCRIBED = "unsubscribed"
     RESUBSCRIBED = "resubscribed"
+    SENDER_NAMED = "sender_named"
     OVERSIGHT_OPENED = "oversight_opened"
     EXPORTED = "exported"
     NAMES_REMOVED = "names_removed"

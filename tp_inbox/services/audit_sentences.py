@@ -208,6 +208,13 @@ def _resubscribed(told: Told) -> str:
     return f"allowed texts to a family {_from_where(told)} again"
 
 
+def _sender_named(told: Told) -> str:
+    if "contact" not in told.facts:
+        return "said that an unknown sender is a student"
+    what = "a family contact who was not on file" if told.facts.get("new") else "the new number of a family contact"
+    return f"said that an unknown sender is {what}"
+
+
 def _oversight_opened(told: Told) -> str:
     whose = "{school}" if told.facts.get("inbox") == "school" else "{subject}"
     return f"opened a conversation of {whose} in Oversight"
@@ -265,6 +272,7 @@ KINDS: Mapping[AuditKind, Shown] = {
     K.STOP_ANSWERED: Shown(Group.CONSENT, "stop", _stop_answered),
     K.UNSUBSCRIBED: Shown(Group.CONSENT, "stop", _unsubscribed),
     K.RESUBSCRIBED: Shown(Group.CONSENT, "start", _resubscribed),
+    K.SENDER_NAMED: Shown(Group.PEOPLE, "person", _sender_named),
     K.OVERSIGHT_OPENED: Shown(Group.OVERSIGHT, "eye", _oversight_opened),
     K.EXPORTED: Shown(Group.EXPORTS, "file", _exported),
     K.NAMES_REMOVED: Shown(Group.EXPORTS, "eraser", _names_removed),

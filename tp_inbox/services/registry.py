@@ -34,6 +34,7 @@ from tp_inbox.services.sessions import Sessions
 from tp_inbox.services.staff import StaffAccounts
 from tp_inbox.services.staff_directory import StaffDirectory
 from tp_inbox.services.threads import Threads
+from tp_inbox.services.tying import Tying
 from tp_inbox.services.unsubscribing import Unsubscribing
 
 
@@ -48,6 +49,7 @@ class Services:
     unsubscribing: Unsubscribing
     sending: Sending
     receiving: Receiving
+    tying: Tying
     finding: Finding
     audit_log: AuditLog
     staff: StaffAccounts

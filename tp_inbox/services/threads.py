@@ -49,9 +49,10 @@ class Threads:
             asked = await consent_panel.asked_here(session, actor, thread, inbox)
             theirs = {i: name for i, name in names.items() if i in schools}
             consent = await consent_panel.panel(session, actor, thread, inbox, theirs)
+        may_tie = not reached and access.manages_families(actor)
         head = _head(thread, inbox, phone, reached, schools, names, refusal.sentence if refusal else "", senders)
         through = people.through(access.schools_met(actor, inbox.kind), _reached_by(inbox, schools), names)
-        return replace(head, through=through, read_by=read_by, times_read=times_read, asked=asked, consent=consent)
+        return replace(head, through=through, read_by=read_by, times_read=times_read, may_tie=may_tie, asked=asked, consent=consent)
 
     async def open(self, actor: Actor, phone_id: int, inbox_id: int | None = None) -> tuple[int, str]:
         """The thread with that family from that inbox, or from the first one allowed: its id and its tab."""

@@ -182,6 +182,7 @@ class ThreadHead:
     through: str = ""
     read_by: Reading = NEVER_READ
     times_read: int = 0
+    may_tie: bool = False
     asked: StopAsked = NOTHING_ASKED
     consent: ConsentView = UNKNOWN_CONSENT
 

@@ -29,6 +29,7 @@ from tp_inbox.web.states.settings_page import SettingsPage
 from tp_inbox.web.states.shell import ShellState
 from tp_inbox.web.states.staff_pages import PANELS, PersonPage, StaffListPage
 from tp_inbox.web.states.thread import NO_ACCESS, ThreadState
+from tp_inbox.web.states.tying import TyingState
 
 ACCESS_CHANGED = "What you may see or do here has just been changed."
 CONVERSATION_CLOSED = "The conversation that was open has closed. What you had written is kept."
@@ -126,6 +127,7 @@ class PushState(rx.State):
         inbox._clear()
         await thread._look_again()
         await (await self.get_state(NewMessageState))._look_again()
+        (await self.get_state(TyingState))._clear()
         onwards = await self._load_again()
         await self._forget_elsewhere()
         closed = bool(opened and not thread.head.id)
