@@ -21,7 +21,6 @@ from tp_inbox.services import doctor, figures, registry
 from tp_inbox.services.account_links import AccountLinks
 from tp_inbox.services.alert_views import Alerts
 from tp_inbox.services.announcing import Announcing
-from tp_inbox.services.announcing import Announcing
 from tp_inbox.services.assignment_lists import AssignmentLists
 from tp_inbox.services.assignments import Assignments
 from tp_inbox.services.audit_log import AuditLog
@@ -32,13 +31,13 @@ from tp_inbox.services.finding import Finding
 from tp_inbox.services.groups import Groups
 from tp_inbox.services.identities import Identities
 from tp_inbox.services.inboxes import Inboxes
-from tp_inbox.services.joining import Joining
 from tp_inbox.services.intake import Intake
+from tp_inbox.services.joining import Joining
 from tp_inbox.services.lanes import Lanes
 from tp_inbox.services.leasing import Leasing
 from tp_inbox.services.leaving import Leaving
-from tp_inbox.services.number_care import NumberCare
 from tp_inbox.services.number_admin import NumberAdmin
+from tp_inbox.services.number_care import NumberCare
 from tp_inbox.services.number_limits import Limits
 from tp_inbox.services.numbers import Numbers
 from tp_inbox.services.oversight import Oversight
@@ -208,7 +207,6 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
         oversight=Oversight(db),
         queues=Queues(db, rates_of(settings)),
         lanes=Lanes(db),
-        announcing=Announcing(db, limits_of(settings)),
         announcing=Announcing(db, limits_of(settings)),
     )
 
