@@ -312,13 +312,14 @@ async def test_nothing_can_be_done_in_an_overseen_conversation(stage: Stage, ope
         (ComposerState.type, [alices, str(uuid4()), "words"]),
         (ComposerState.send, [alices, str(uuid4()), "words", 2**50]),
         (ComposerState.retry, [text.id]),
+        (ComposerState.cancel, [text.id]),
         (ComposerState.choose_sender, [1]),
     ):
         await diana.call(handler, *arguments)
     assert await stage.counts() == before
     assert await rows(stage.town, ReadMarker) == []
     names = {internals.name_of(handler).rpartition(".")[2] for handler in OversightPage.event_handlers.values()}
-    assert not names & {"send", "retry", "type", "mark_read", "save_draft"}
+    assert not names & {"send", "retry", "cancel", "type", "mark_read", "save_draft"}
 
 
 async def test_whose_it_is_reads_it_in_the_conversation_and_under_settings(

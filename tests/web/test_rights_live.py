@@ -195,6 +195,7 @@ class TestAnOpenThread:
             (ThreadState.mark_read,),
             (ComposerState.type, school, str(uuid4()), "x"),
             (ComposerState.retry, 1),
+            (ComposerState.cancel, 1),
         ):
             await bob.call(handler, *arguments)
         assert await texts(stage) == before

@@ -120,6 +120,12 @@ def writable_schools(actor: Actor) -> frozenset[int]:
     return actor.schools_with(P.PERSONAL_MESSAGES) | actor.schools_with(P.MESSAGE_ON_BEHALF)
 
 
+def may_cancel(actor: Actor, inbox: InboxRef, author_id: int | None) -> bool:
+    """Whether the actor may hold back what waits to leave: who wrote it, and at a school whoever writes for it."""
+    by_school = inbox.kind is InboxKind.SCHOOL and inbox.school_id in actor.schools_with(P.MESSAGE_ON_BEHALF)
+    return author_id == actor.staff_id or by_school
+
+
 def refusal_to_announce(actor: Actor, inbox: InboxRef) -> NotAllowed | None:
     """Why the actor cannot write to many families of the school at once; None when it is allowed."""
     if inbox.kind is InboxKind.SCHOOL and inbox.school_id in actor.schools_with(P.ANNOUNCE):
@@ -127,6 +133,7 @@ def refusal_to_announce(actor: Actor, inbox: InboxRef) -> NotAllowed | None:
     return NotAllowed(NO_ANNOUNCE)
 
 
+CANNOT_CANCEL = "Only the person who wrote this text, or somebody who writes for the school, can cancel it."
 NO_ANNOUNCE = "You do not have permission to write to many families of this school at once."
 NO_PERSONAL = "You do not have permission to send personal messages to families of this school."
 NO_ON_BEHALF = "You can read these messages, but you do not have permission to write on behalf of this school."

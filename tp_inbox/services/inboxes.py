@@ -160,6 +160,7 @@ def message_row(message: Message, author: str | None, owner: str = "") -> Messag
         turn=THEIRS if owner else "",
         again_at=status.again_at,
         doubled=status.doubled,
+        may_cancel=status.may_cancel,
     )
 
 
@@ -171,10 +172,24 @@ def status_of(message: Message) -> StatusView:
     if message.state not in NOT_ARRIVED:
         again_at = message.next_attempt_at.isoformat() if _is_tried_again(message) else ""
         doubled = message.doubled.value if message.doubled and message.sid else ""
-        return StatusView(message.state.value, "", "", may_retry=False, again_at=again_at, doubled=doubled)
+        return StatusView(
+            message.state.value,
+            reason="",
+            advice="",
+            may_retry=False,
+            again_at=again_at,
+            doubled=doubled,
+            may_cancel=is_waiting(message),
+        )
     explanation = explain(message.reason)
     may_retry = explanation.may_retry and not message.retried
     return StatusView(message.state.value, explanation.sentence, explanation.advice, may_retry)
+
+
+def is_waiting(message: Message) -> bool:
+    """Whether it was written by somebody and has never been on its way: until then it can be canceled."""
+    untouched = message.state is DeliveryState.QUEUED and message.doubled is None and message.redelivered == 0
+    return untouched and message.author_id is not None
 
 
 def _is_tried_again(message: Message) -> bool:

@@ -14,15 +14,16 @@ from sqlmodel import col
 
 from tp_inbox.domain import access, composing, segments
 from tp_inbox.domain.access import Actor, InboxKind, InboxRef
-from tp_inbox.domain.delivery import DeliveryState
+from tp_inbox.domain.delivery import Delivery, DeliveryState, FailureReason
 from tp_inbox.domain.eligibility import may_text_student
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound, Refusal
 from tp_inbox.domain.permissions import Permission
 from tp_inbox.services import actors, consent, consent_panel
-from tp_inbox.services.inboxes import message_row, status_of
+from tp_inbox.services.inboxes import is_waiting, message_row, status_of
 from tp_inbox.services.number_limits import Limits
 from tp_inbox.services.numbers import number_for, number_in, refusal_of
-from tp_inbox.services.views import LengthView, MessageRow
+from tp_inbox.services.outbox import advance_message
+from tp_inbox.services.views import LengthView, MessageRow, StatusView
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
 from tp_inbox.storage.queries.families import people_at, schools_of
@@ -37,6 +38,8 @@ MISSED_ONE = (
 
 SENT_ELSEWHERE = "This text was sent in another conversation already."
 NOT_THE_AUTHOR = "Only the person who wrote this text can send it again."
+GONE_OUT = "This text has already gone out."
+CANCELED_ALREADY = "This text is canceled already."
 NOT_RETRYABLE = "This text cannot be sent again as it is."
 
 
@@ -97,6 +100,22 @@ class Sending:
             message = await self._queue(session, writing, failed.written, None)
             await announce(session, Change(ChangeKind.STATUS, failed.inbox_id, failed.thread_id, failed.id))
             return message_row(message, writing.actor.name)
+
+    async def cancel(self, actor: Actor, message_id: int) -> StatusView:
+        """Holds back a text that nobody has begun to hand over. Raises Invalid when it is too late: who is first at
+        the text's row, this or the worker's claim, decides.
+        """
+        async with self._db.transaction() as session:
+            actor = await actors.as_of_now(session, actor)
+            message = await session.get(Message, message_id, with_for_update=True)
+            if message is None:
+                raise NotFound
+            _, inbox = await own_thread(session, actor, message.thread_id)
+            access.require(access.may_cancel(actor, inbox, message.author_id), access.CANNOT_CANCEL)
+            if not is_waiting(message):
+                raise Invalid(CANCELED_ALREADY if message.reason is FailureReason.CANCELED else GONE_OUT)
+            await advance_message(session, message, Delivery(DeliveryState.CANCELED, FailureReason.CANCELED))
+            return status_of(message)
 
     async def measure(self, actor: Actor, thread_id: int, written: str) -> LengthView:
         """What the text would cost as it would be sent, with all that is added to it."""

@@ -68,6 +68,7 @@ class MessageRow:
     turn: str = ""
     again_at: str = ""
     doubled: str = ""
+    may_cancel: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class StatusView:
     may_retry: bool
     again_at: str = ""
     doubled: str = ""
+    may_cancel: bool = False
 
 
 @dataclass(frozen=True)

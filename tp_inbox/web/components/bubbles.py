@@ -33,9 +33,10 @@ def status_line(
     now: rx.Var[StatusView] | rx.Var[MessageRow],
     last_out: rx.Var[int],
     again: rx.Component | None = None,
+    cancel: rx.Component | None = None,
 ) -> rx.Component:
     """``now``: what became of it. ``last_out``: the newest text of ours, the only one that says "Delivered".
-    ``again``: under a text that failed.
+    ``again``: under a text that failed; ``cancel``: beside one that waits.
     """
     return rx.fragment(
         rx.match(
@@ -43,7 +44,7 @@ def status_line(
             ("failed", "undelivered", "canceled", _failed(now, again or rx.fragment())),
             ("delivered", "read", rx.cond(row.id == last_out, _said("Delivered", "check-check"))),
             ("sent", _said("Sent", "check")),
-            ("queued", rx.cond(now.again_at != "", _tried_again(now), _said("Queued", "clock"))),
+            ("queued", rx.cond(now.again_at != "", _tried_again(now), _waits(cancel or rx.fragment()))),
             _said("Sending", "clock"),
         ),
         rx.match(
@@ -81,6 +82,13 @@ def _said(words: str, icon_name: str) -> rx.Component:
 def _tried_again(now: rx.Var[StatusView] | rx.Var[MessageRow]) -> rx.Component:
     again = rx.el.span("Not reached yet. We try again at ", Moment.create(at=now.again_at, form="clock"), ".")
     return rx.el.div(icon("clock", 13), again, class_name="status")
+
+
+def _waits(cancel: rx.Component) -> rx.Component:
+    """Most texts leave within a second or two, so only one that has not is said to wait."""
+    at_first = rx.el.span(icon("clock", 13), "Sending", class_name="at-first")
+    longer = rx.el.span(icon("clock", 13), "Waiting…", cancel, class_name="longer")
+    return rx.el.div(at_first, longer, class_name="status waits")
 
 
 def _failed(now: rx.Var[StatusView] | rx.Var[MessageRow], again: rx.Component) -> rx.Component:

@@ -80,6 +80,14 @@ class ComposerState(rx.State):
         thread._append(message)
 
     @rx.event
+    async def cancel(self, message_id: int) -> None:
+        """Holds back a text of the open thread that has not gone out yet."""
+        thread = await self.get_state(ThreadState)
+        if message_id not in thread._shown:
+            raise NotFound
+        thread._overlay(message_id, await services().sending.cancel(actor(), message_id))
+
+    @rx.event
     async def choose_sender(self, inbox_id: int) -> rx.event.EventSpec:
         """Moves to the same family's thread in the other inbox, with the draft."""
         thread_id = await self._open_thread()

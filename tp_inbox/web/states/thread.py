@@ -152,7 +152,10 @@ class ThreadState(rx.State):
 
     def _take_status(self, changed: Changed) -> None:
         if changed.status and (changed.change.message or 0) in self._shown:
-            self.statuses = {**self.statuses, str(changed.change.message): changed.status}
+            self._overlay(changed.change.message or 0, changed.status)
+
+    def _overlay(self, message_id: int, status: StatusView) -> None:
+        self.statuses = {**self.statuses, str(message_id): status}
 
     async def _look_again(self) -> None:
         """Consent or permissions changed: the head anew, or a sentence where it may not be read any more."""
