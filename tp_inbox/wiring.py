@@ -137,6 +137,7 @@ class Wired:
             raise BadSettings(NO_SPOOL.format(folder=self.intake.spool.folder, why=error.strerror)) from None
 
     async def close(self) -> None:
+        await self.router.rest()
         await self.gateway.aclose()
         await self.beat.db.close()
         await self.db.close()
@@ -251,7 +252,7 @@ async def run_worker(settings: Settings) -> None:
     wired = wire(settings, kind=ProcessKind.WORKER)
     await until_safe(wired)
     worker = Worker(crew_of(wired), partial(locks.held, wired.db), settings.poll_seconds)
-    feed = Feed(wired.db.url, partial(_wake_for, worker), partial(_wake, worker))
+    feed = Feed(wired.db.url, partial(_wake_for, worker, wired.router), partial(_wake, worker))
     beside = [asyncio.create_task(work) for work in (feed.run(), wired.beat.run())]
     try:
         await worker.run()
@@ -273,9 +274,12 @@ async def until_safe(wired: Wired) -> None:
             await asyncio.sleep(1)
 
 
-async def _wake_for(worker: Worker, change: Change) -> None:
+async def _wake_for(worker: Worker, router: Router, change: Change) -> None:
+    """Where one text has come, others may wait that a web process has no time for."""
     if change.kind in WAKING:
         worker.wake()
+    if change.kind is ChangeKind.MESSAGE:
+        router.wake()
 
 
 async def _wake(worker: Worker) -> None:
