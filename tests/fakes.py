@@ -62,6 +62,8 @@ class FakeGateway:
         """SIDs of numbers whose webhooks lead somewhere else."""
         self.service_size = 400
         self.away = False
+        self.page_size, self.pages = 1_000, 0
+        """Of its list, and how many were asked for."""
         self.sells: NumberRefused | None = None
         self._for_sale = list(for_sale)
         self._service_sids: dict[str, str] = {}
@@ -113,11 +115,14 @@ class FakeGateway:
                 return theirs
         return None
 
-    async def texts_since(self, since: datetime) -> AsyncIterator[CarrierText]:
+    async def texts_since(self, since: datetime, until: datetime | None = None) -> AsyncIterator[CarrierText]:
         self._must_be_there()
-        for text in sorted(self.ledger.values(), key=lambda t: t.sent_at or since, reverse=True):
-            if text.sent_at and text.sent_at >= since:
-                yield text
+        dated = [(t.sent_at, t) for t in self.ledger.values() if t.sent_at]
+        told = [(at, t) for at, t in dated if since <= at and (until is None or at <= until)]
+        self.pages += 1
+        for place, (_, text) in enumerate(sorted(told, key=lambda pair: pair[0], reverse=True), start=1):
+            yield text
+            self.pages += place % self.page_size == 0  # like the real one, which says only then that there is no more
 
     async def fetch(self, sid: str) -> CarrierText | None:
         self._must_be_there()

@@ -115,6 +115,20 @@ class GatewayContract:
             since = (datetime.now(UTC) + timedelta(hours=hours)).astimezone(washington)
             assert (text.sid in [t.sid async for t in world.gateway.texts_since(since)]) is seen
 
+    async def test_texts_since_ends_where_it_is_told_to(self, world, school, family):
+        text = await _accepted(world, school, family, "Until when?")
+        await world.deliver(text.sid)
+        now = datetime.now(UTC)
+        for until, seen in ((now + timedelta(hours=1), True), (now - timedelta(hours=1), False)):
+            told = [t.sid async for t in world.gateway.texts_since(now - timedelta(hours=2), until)]
+            assert (text.sid in told) is seen
+
+    async def test_texts_since_does_not_tell_what_the_carrier_answers_by_itself(self, world, school, family):
+        since = datetime.now(UTC) - timedelta(seconds=1)
+        await world.family_texts(family, school, "STOP")
+        told = [t async for t in world.gateway.texts_since(since) if family in (t.sender, t.recipient)]
+        assert [t.body for t in told] == ["STOP"]
+
     async def test_a_number_that_is_none_is_refused_for_good(self, world, school):
         outcome = await world.gateway.send(_text(school, INVALID, "Hello?"))
         assert isinstance(outcome, NotAccepted)

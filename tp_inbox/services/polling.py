@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from tp_inbox.domain.delivery import WITH_CARRIER, DeliveryState
+from tp_inbox.domain.delivery import DeliveryState
 from tp_inbox.domain.errors import Unavailable
+from tp_inbox.services.comparing import inbound_of, our_side
 from tp_inbox.services.outbox import report_of
-from tp_inbox.services.ports import CarrierText, InboundText, SmsGateway
+from tp_inbox.services.ports import CarrierText, SmsGateway
 from tp_inbox.services.receiving import Receiving
 from tp_inbox.services.reporting import Reporting
 from tp_inbox.storage.base import utc_now
@@ -23,8 +26,14 @@ from tp_inbox.storage.tables import Message, Watermark
 log = logging.getLogger(__name__)
 
 POLL_OVERLAP = timedelta(minutes=10)
+POLL_NEAR = timedelta(hours=1)
+"""How far back each look goes for texts that have left and are not settled: nearly all are within minutes."""
 POLL_FAR = timedelta(hours=12)
+"""And one look an hour. A text that stays "sent" for ever costs no more than that."""
+WEBHOOK_GRACE = timedelta(seconds=30)
+"""A family's text that is younger is on its way to us, with more than the list tells of it."""
 UNDATED_A_CYCLE = 50
+UNDATED_A_SECOND = 5
 UNDATED_AFTER = timedelta(seconds=30)
 UNDATED_AGAIN = timedelta(seconds=90)
 POLLED = "poll delivery status"
@@ -42,42 +51,38 @@ class Polling:
         """Asks the carrier for everything recent: statuses whose callback was lost, and texts that never came."""
         began = utc_now()
         news: list[CarrierText] = []
-        async for page in _pages(self._gateway.texts_since(await self._since(began))):
-            news += await self._news_in(page)
+        async for page in pages(self._gateway.texts_since(await self._since(began))):
+            news += await self._news_in(page, began)
         for text in reversed(news):  # oldest first: a START must not be heard before its STOP
             await self._take(text)
-        for sid in await self._undated():
-            if text := await self._gateway.fetch(sid):
-                await self._take(text)
+        await self._ask_for_undated()
         await self._came_as_far_as(began)
 
     async def _since(self, now: datetime) -> datetime:
-        """From the oldest text in flight or the last good look on, whichever is earlier."""
-        oldest = select(func.min(col(Message.created_at))).where(
-            col(Message.state).in_(WITH_CARRIER), col(Message.created_at) > now - POLL_FAR
-        )
+        """From the oldest text that has left and may still arrive, or the last good look on, whichever is earlier."""
         async with self._db.reading() as session:
-            in_flight = await session.scalar(oldest)
             looked = await session.scalar(select(col(Watermark.at)).where(col(Watermark.name) == POLLED))
-        return min(in_flight or now, looked or now) - POLL_OVERLAP
+            far = looked is None or looked.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1) <= now
+            left = await _oldest_that_left(session, now - (POLL_FAR if far else POLL_NEAR))
+        return min(left or now, looked or now) - POLL_OVERLAP
 
     async def _came_as_far_as(self, at: datetime) -> None:
         mark = insert(Watermark).values(name=POLLED, at=at)
         async with self._db.transaction() as session:
             await session.execute(mark.on_conflict_do_update(index_elements=["name"], set_={"at": mark.excluded.at}))
 
-    async def _news_in(self, page: Sequence[CarrierText]) -> list[CarrierText]:
-        """Texts of families that never came, and texts of ours that stand otherwise than we know."""
-        stored = await self._receiving.stored([text.sid for text in page if text.inbound])
-        known = select(col(Message.sid), col(Message.state)).where(
-            col(Message.sid).in_([text.sid for text in page if not text.inbound])
-        )
-        async with self._db.reading() as session:
-            states = {row.sid: row.state for row in await session.execute(known)}
-        return [t for t in page if (t.sid not in stored if t.inbound else states.get(t.sid, t.state) is not t.state)]
+    async def _news_in(self, page: Sequence[CarrierText], now: datetime) -> list[CarrierText]:
+        ours = await our_side(self._db, self._receiving, page)
+        return [text for text in page if ours.is_news(text) and not _is_coming(text, now)]
+
+    async def _ask_for_undated(self) -> None:
+        """The carrier lists by the date of sending, so what it has only accepted is asked for one by one, in turn."""
+        for place, sid in enumerate(await self._undated()):
+            await asyncio.sleep(1 / UNDATED_A_SECOND if place else 0)
+            if text := await self._gateway.fetch(sid):
+                await self._take(text)
 
     async def _undated(self) -> Sequence[str]:
-        """The carrier lists by the date of sending, so what it has only accepted is asked for one by one, in turn."""
         async with self._db.transaction() as session:
             asked = (await session.scalars(_accepted_long_ago())).all()
             for message in asked:
@@ -88,7 +93,7 @@ class Polling:
         """What is wrong with one text keeps nobody else's from being taken."""
         try:
             if text.inbound:
-                await self._receiving.receive(_inbound(text), "poll")
+                await self._receiving.receive(inbound_of(text), "poll")
             else:
                 await self._reporting.report(report_of(None, text), "poll")
         except Unavailable:
@@ -97,7 +102,8 @@ class Polling:
             log.exception("polling: %s could not be taken over from the carrier's list", text.sid)
 
 
-async def _pages(texts: AsyncIterator[CarrierText]) -> AsyncIterator[list[CarrierText]]:
+async def pages(texts: AsyncIterator[CarrierText]) -> AsyncIterator[list[CarrierText]]:
+    """A thousand at a time, and the rest."""
     page: list[CarrierText] = []
     async for text in texts:
         page.append(text)
@@ -107,10 +113,21 @@ async def _pages(texts: AsyncIterator[CarrierText]) -> AsyncIterator[list[Carrie
     yield page
 
 
-def _inbound(text: CarrierText) -> InboundText:
-    media = tuple(("", "") for _ in range(text.media))
-    when = text.sent_at or text.created_at or utc_now()
-    return InboundText(text.sid, text.sender, text.recipient, text.body, media, None, {}, when)
+def _is_coming(text: CarrierText, now: datetime) -> bool:
+    """Its webhook may be on its way; the overlap finds it at the next look if it is not."""
+    return text.inbound and text.sent_at is not None and text.sent_at > now - WEBHOOK_GRACE
+
+
+async def _oldest_that_left(session: AsyncSession, since: datetime) -> datetime | None:
+    """The list tells nothing of what the carrier has only accepted; once that leaves, its date is newer than the last
+    look.
+    """
+    oldest = select(func.min(col(Message.handed_over_at))).where(
+        col(Message.state).in_([DeliveryState.SENDING, DeliveryState.SENT]),
+        col(Message.created_at) > since - POLL_FAR,
+        col(Message.handed_over_at) > since,
+    )
+    return await session.scalar(oldest)
 
 
 def _accepted_long_ago() -> Select[Message]:

@@ -138,8 +138,10 @@ class SmsGateway(Protocol):
         """The text we may have handed over: same sender, recipient and body since that time, SID not in ``known``."""
         ...
 
-    def texts_since(self, since: datetime) -> AsyncIterator[CarrierText]:
-        """Everything sent or received since then, both directions, newest first, in pages of 1,000."""
+    def texts_since(self, since: datetime, until: datetime | None = None) -> AsyncIterator[CarrierText]:
+        """Everything sent or received since then, up to that time if one is given: both directions, newest first, in
+        pages of 1,000. The carrier's own answers to STOP, START and HELP are left out.
+        """
         ...
 
     async def fetch(self, sid: str) -> CarrierText | None:

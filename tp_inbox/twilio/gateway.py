@@ -56,8 +56,8 @@ class TwilioGateway:
         mine = [t for t in texts if t.sid not in known and _is_copy(t, text) and _created(t, earliest) >= earliest]
         return min(mine, key=lambda t: _created(t, earliest), default=None)
 
-    async def texts_since(self, since: datetime) -> AsyncIterator[CarrierText]:
-        page = await self._carrier.ask(lambda client: _first_page(client, since))
+    async def texts_since(self, since: datetime, until: datetime | None = None) -> AsyncIterator[CarrierText]:
+        page = await self._carrier.ask(lambda client: _first_page(client, since, until))
         while page is not None:
             for text in page.texts:
                 yield text
@@ -152,13 +152,19 @@ def _created(theirs: CarrierText, otherwise: datetime) -> datetime:
     return theirs.created_at or theirs.sent_at or otherwise
 
 
-def _first_page(client: Client, since: datetime) -> _Page | None:
+def _first_page(client: Client, since: datetime, until: datetime | None) -> _Page | None:
     # The library drops an offset without converting it.
-    return _read(client.messages.page(date_sent_after=since.astimezone(UTC), page_size=PAGE))
+    before = until.astimezone(UTC) if until else values.unset
+    return _read(client.messages.page(date_sent_after=since.astimezone(UTC), date_sent_before=before, page_size=PAGE))
 
 
 def _read(page: MessagePage | None) -> _Page | None:
-    return _Page([_text(row) for row in page if row.status != "receiving"], page) if page else None
+    return _Page([_text(row) for row in page if _is_told(row)], page) if page else None
+
+
+def _is_told(row: MessageInstance) -> bool:
+    """Not what has not come in yet, nor what Twilio answered to a STOP by itself."""
+    return row.status != "receiving" and row.direction != "outbound-reply"
 
 
 def _fetched(client: Client, sid: str) -> CarrierText | None:
