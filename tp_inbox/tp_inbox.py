@@ -14,13 +14,14 @@ import reflex.model  # Reflex imports it at the first event with a form, which w
 from starlette.applications import Starlette
 
 from tp_inbox import logs, wiring
+from tp_inbox.domain.calling import Called
 from tp_inbox.domain.errors import FAULT, Refusal, SignedOut, Unavailable
 from tp_inbox.services import figures, registry
 from tp_inbox.services.changes import Changes
 from tp_inbox.services.ports import SignedRequest
 from tp_inbox.settings import BadSettings, settings
 from tp_inbox.storage.feed import Feed
-from tp_inbox.twilio import webhooks
+from tp_inbox.twilio import voice, webhooks
 from tp_inbox.web import live, pages, reflex_internals as internals
 from tp_inbox.web.addresses import sockets
 from tp_inbox.web.components.shell import first_paint, toasts
@@ -59,6 +60,9 @@ class Process:
     async def database_answers(self) -> bool:
         await self.running.db.ping()
         return True
+
+    async def called(self, number: str, caller: str) -> Called | None:
+        return await self.running.calls.called(number, caller)
 
     async def spool_takes_webhooks(self) -> bool:
         return await asyncio.to_thread(self.running.intake.spool.writable)
@@ -160,6 +164,7 @@ def _routes() -> Starlette:
     return Starlette(
         routes=[
             *webhooks.routes(settings(), process.keep),
+            *voice.routes(settings(), process.called),
             *sign_in.routes(settings()),
             *second_step.routes(settings()),
             *welcome.routes(settings()),

@@ -24,6 +24,7 @@ from tp_inbox.services.announcing import Announcing
 from tp_inbox.services.assignment_lists import AssignmentLists
 from tp_inbox.services.assignments import Assignments
 from tp_inbox.services.audit_log import AuditLog
+from tp_inbox.services.calls import Calls
 from tp_inbox.services.checkups import Checkup
 from tp_inbox.services.dispatching import Dispatching
 from tp_inbox.services.explaining import Explaining
@@ -106,6 +107,7 @@ class Wired:
     dispatching: Dispatching
     reporting: Reporting
     polling: Polling
+    calls: Calls
     numbers: Numbers
     joining: Joining
     number_care: NumberCare
@@ -163,6 +165,7 @@ def wire(settings: Settings, gateway: SmsGateway | None = None, kind: ProcessKin
         ),
         reporting=reporting,
         polling=Polling(db, gateway, reporting, receiving),
+        calls=Calls(db),
         numbers=Numbers(db, gateway),
         joining=Joining(db, gateway),
         number_care=NumberCare(db, gateway, limits_of(settings)),
