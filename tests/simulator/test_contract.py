@@ -155,6 +155,11 @@ def test_services_keep_the_contract(checked, simulation: Simulation) -> None:
     checked("GET", numbers, ServiceSid=service)
     checked("GET", f"{numbers}/{{Sid}}", ServiceSid=service, Sid=number)
     checked("GET", "/v1/Services", query="?PageSize=1")
+    campaigns = "/v1/Services/{MessagingServiceSid}/Compliance/Usa2p"
+    for status in ("VERIFIED", "FAILED", "UNREGISTERED"):
+        simulation.web.put(f"/simulator/services/{service}/campaign", json={"status": status})
+        listed = checked("GET", campaigns, MessagingServiceSid=service)["compliance"]
+        assert [each["campaign_status"] for each in listed] == ([] if status == "UNREGISTERED" else [status])
     checked("POST", "/v1/Services/{Sid}", {"StickySender": "false"}, Sid=service)
     checked("DELETE", f"{numbers}/{{Sid}}", ServiceSid=service, Sid=number)
     checked("GET", "/v1/Services/{Sid}", Sid=service)
@@ -163,3 +168,22 @@ def test_services_keep_the_contract(checked, simulation: Simulation) -> None:
 
 def test_the_account_keeps_the_contract(checked) -> None:
     checked("GET", "/2010-04-01/Accounts/{Sid}.json", Sid=ACCOUNT)
+    assert checked("GET", f"{BASE}/Balance.json")["currency"] == "USD"
+
+
+@pytest.mark.parametrize(
+    ("faults", "code"),
+    [
+        ({"sends": {"too_many": 1}}, 20429),
+        ({"sends": {"failed_after": 1}}, 20500),
+        ({"sends": {"unavailable": 1}}, 20503),
+        ({"sends": {"queue_full": 1}}, 21611),
+        ({"account": "refused"}, 20003),
+        ({"account": "trial"}, 21608),
+    ],
+)
+def test_trouble_keeps_the_contract(checked, simulation: Simulation, faults: dict, code: int) -> None:
+    simulation.buy(SCHOOL)
+    simulation.web.put("/simulator/faults", json=faults)
+    answer = checked("POST", f"{BASE}/Messages.json", {"To": AMINA, "From": SCHOOL, "Body": "Hi"})
+    assert answer["code"] == code

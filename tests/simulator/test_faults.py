@@ -128,6 +128,17 @@ async def test_what_a_suspended_account_sends_fails(simulation: Simulation, gate
     assert simulation.twilio.api.accounts(simulation.config.account_sid).fetch().status == "suspended"
 
 
+async def test_a_trial_account_reaches_no_family_and_buys_no_second_number(
+    simulation: Simulation, gateway: TwilioGateway
+) -> None:
+    trouble(simulation, account="trial")
+    refused = await gateway.send(text())
+    assert isinstance(refused, NotAccepted) and (refused.code, refused.stop_sender) == ("21608", True)
+    with pytest.raises(NumberRefused, match="trial account"):
+        await gateway.buy_number(SALLY, "Sally")
+    assert simulation.twilio.api.accounts(simulation.config.account_sid).fetch().type == "Trial"
+
+
 async def test_a_number_ails_so_often_as_was_said(simulation: Simulation, gateway: TwilioGateway) -> None:
     trouble(simulation, ailments=[{"to": "0141", "code": 30003, "end": "undelivered", "times": 2}])
     ends = []
@@ -320,8 +331,8 @@ def test_a_restart_ends_all_trouble(simulate: Simulate) -> None:
             "end must be one of undelivered, failed, refused",
         ),
         ({"ailments": [{"to": "0187", "code": 30003, "times": 0.5}]}, "times must be a whole number"),
-        ({"account": "closed"}, "account must be one of active, refused, suspended."),
-        ({"account": ["active"]}, "account must be one of active, refused, suspended."),
+        ({"account": "closed"}, "account must be one of active, refused, suspended, trial."),
+        ({"account": ["active"]}, "account must be one of active, refused, suspended, trial."),
         ({"buying": 1}, "buying must be 0 or one of 21404, 21422, 21452, 22300."),
         ({"buying": False}, "buying must be 0 or one of 21404, 21422, 21452, 22300."),
         ({"seed": -1}, "seed must be a whole number of at least 0."),

@@ -111,6 +111,14 @@ def test_a_number_that_joins_a_service_is_called_as_the_service_says(lincoln: Si
     assert {webhook.form["MessagingServiceSid"] for webhook in district.webhooks} == {service.sid}
 
 
+def test_an_application_takes_the_place_of_a_numbers_own_address(lincoln: Simulation, district: District) -> None:
+    (number,) = lincoln.twilio.incoming_phone_numbers.list()
+    assert number.update(sms_application_sid="AP" + "0" * 32).sms_application_sid == "AP" + "0" * 32
+    assert lincoln.text_from(AMINA, SCHOOL, "Lost")["webhook"]["problem"] == "no webhook"
+    assert number.update(sms_application_sid="").sms_application_sid is None
+    assert lincoln.text_from(AMINA, SCHOOL, "Back")["webhook"]["ok"]
+
+
 STOP_WORDS = ["STOP", "stop", " Stopall\n", "UNSUBSCRIBE", "Cancel", "END", "quit", "Revoke", "OPTOUT"]
 
 

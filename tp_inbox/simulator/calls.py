@@ -70,7 +70,7 @@ class Switchboard:
 
     async def _ask(self, place: str, sid: str, form: dict[str, str], number: Number) -> Outcome:
         url, method = number.settings.get(f"{place}_url"), number.settings.get(f"{place}_method")
-        if not url:
+        if not url or number.settings.get("voice_application_sid"):
             return Outcome(None, "no webhook", tries=0)
         return await self._courier.deliver(f"{place} webhook", sid, url, form, method or "POST")
 

@@ -105,7 +105,10 @@ class Carrier:
         self._show(message)
         keyword = self._obey(message, to)
         if webhook is None:
-            log.warning("%s went nowhere: its Messaging Service has no inbound address", message.sid)
+            log.warning(
+                "%s went nowhere: its Messaging Service has no inbound address, or its number an application",
+                message.sid,
+            )
             return message.sid, Outcome(None, "no webhook", tries=0)
         form = inbound_form(self._config, message, self._messages.media_of(message.sid), keyword)
         return message.sid, await self._announcer.announce(message, form, webhook)

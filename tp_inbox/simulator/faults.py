@@ -39,6 +39,8 @@ GROUPS: dict[str, dict[str, str]] = {
     "inbound": WEBHOOK_FAULTS,
 }
 
+SUSPENDED, UNVERIFIED, ONE_NUMBER = 30002, 21608, 21404
+
 
 class Account(StrEnum):
     """How Twilio stands to the account."""
@@ -48,6 +50,8 @@ class Account(StrEnum):
     """Its password is wrong: every request is answered 401 and 20003."""
     SUSPENDED = "suspended"
     """What it sends is taken and ends as failed with 30002."""
+    TRIAL = "trial"
+    """It has verified no family's number: every text is refused with 21608, and every purchase with 21404."""
 
 
 class End(StrEnum):
@@ -139,6 +143,9 @@ class Trouble:
 
     def refusal(self, sender: str, recipient: str) -> int | None:
         """The code with which a text between the two is refused at once."""
+        if self.faults.account is Account.TRIAL:
+            self._count("account", Account.TRIAL)
+            return UNVERIFIED
         ailment = self._ailment(sender, recipient, refused=True)
         return ailment.code if ailment else None
 
@@ -146,7 +153,7 @@ class Trouble:
         """How a text that was taken ends, when it does not arrive. Asked once for each text."""
         if self.faults.account is Account.SUSPENDED:
             self._count("account", Account.SUSPENDED)
-            return End.FAILED, 30002
+            return End.FAILED, SUSPENDED
         ailment = self._ailment(sender, recipient, refused=False)
         if ailment:
             return ailment.end, ailment.code
@@ -161,9 +168,10 @@ class Trouble:
         return True
 
     def purchase_refusal(self) -> int | None:
-        if self.faults.buying:
-            self._count("buying", str(self.faults.buying))
-        return self.faults.buying or None
+        code = ONE_NUMBER if self.faults.account is Account.TRIAL else self.faults.buying
+        if code:
+            self._count("buying", str(code))
+        return code or None
 
     def _ailment(self, sender: str, recipient: str, *, refused: bool) -> Ailment | None:
         for ailment in self.faults.ailments:

@@ -80,8 +80,10 @@ def inbound_webhook(number: Number, service: Service | None) -> tuple[str, str, 
     """(url, method, fallback url, fallback method) for texts to the number; None when receiving is switched off.
 
     A number in a Messaging Service uses the service's address, unless the service defers to its numbers; a service
-    with neither does not receive at all.
+    with neither does not receive at all. An application, of which there are none here, takes a number's place.
     """
+    if number.settings.get("sms_application_sid"):
+        return None
     if service is None or service.settings.get("use_inbound_webhook_on_number"):
         names = ("sms_url", "sms_method", "sms_fallback_url", "sms_fallback_method")
         settings: dict[str, object] = dict(number.settings)

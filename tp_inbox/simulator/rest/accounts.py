@@ -25,7 +25,7 @@ async def fetch(request: Request) -> JSONResponse:
             "auth_token": config.auth_token,
             "friendly_name": "Simulated account",
             "status": "suspended" if account is Account.SUSPENDED else "active",
-            "type": "Full",
+            "type": "Trial" if account is Account.TRIAL else "Full",
             "date_created": rfc2822(FOUNDED),
             "date_updated": rfc2822(FOUNDED),
             "uri": f"{base}.json",

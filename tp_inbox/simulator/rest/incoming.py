@@ -27,6 +27,8 @@ SETTINGS: dict[str, str] = {
     "VoiceMethod": "voice_method",
     "VoiceFallbackUrl": "voice_fallback_url",
     "VoiceFallbackMethod": "voice_fallback_method",
+    "SmsApplicationSid": "sms_application_sid",
+    "VoiceApplicationSid": "voice_application_sid",
 }
 
 
@@ -108,8 +110,8 @@ def _shape(sim: Simulator, number: Number) -> dict[str, object]:
         "identity_sid": None,
         "bundle_sid": None,
         "trunk_sid": None,
-        "sms_application_sid": None,
-        "voice_application_sid": None,
+        "sms_application_sid": number.settings.get("sms_application_sid") or None,
+        "voice_application_sid": number.settings.get("voice_application_sid") or None,
         "voice_caller_id_lookup": False,
         "voice_receive_mode": "voice",
         "emergency_status": "Inactive",

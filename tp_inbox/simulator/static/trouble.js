@@ -22,7 +22,7 @@ const SHARES = [
   ["numbers", "Numbers", REQUESTS],
   ["services", "Messaging Services", REQUESTS],
 ];
-const ACCOUNTS = { active: "Fine", refused: "Password refused (20003)", suspended: "Suspended (30002)" };
+const ACCOUNTS = { active: "Fine", refused: "Password refused (20003)", suspended: "Suspended (30002)", trial: "Trial account (21608)" };
 const BUYING = { 0: "Allowed", 22300: "Not allowed (22300)", 21422: "Somebody was faster (21422)", 21452: "Sold out (21452)", 21404: "Trial account (21404)" };
 const ENDS = { undelivered: "undelivered", failed: "failed", refused: "refused at once" };
 const SECONDS = { retry_after: ["Retry-After", 3600, 1], slow_seconds: ["Slow answers take", 600, 0.5], late_seconds: ["Late webhooks take", 600, 0.5] };
