@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,10 +22,11 @@ from tests.services.steps import add, send, text_from, until_waiting
 from tp_inbox.demo.homes import Owner, temporary_folder
 from tp_inbox.demo.postgres import Cluster
 from tp_inbox.domain.errors import Invalid, Refusal, Unavailable
+from tp_inbox.services.ports import RequestKind, SignedRequest
 from tp_inbox.settings import Settings
 from tp_inbox.storage import database, locks, migrate
 from tp_inbox.storage.database import Database
-from tp_inbox.storage.tables import FamilyPhone, Staff
+from tp_inbox.storage.tables import FamilyPhone, InboundRequest, Staff
 from tp_inbox.wiring import wire
 
 
@@ -185,6 +187,31 @@ class TestStopped:
             await wired.db.ping()
             await wired.receiving.receive(text_from())
         await wired.close()
+
+    async def test_what_the_carrier_brings_meanwhile_waits_on_the_spool_and_arrives_afterwards(
+        self, folder: Path
+    ) -> None:
+        cluster = Cluster(folder / "data", durable=False)
+        with cluster.running() as server:
+            server.create_database("app")
+            await asyncio.to_thread(migrate.upgrade, server.url("app"))
+            settings = Settings(database_url=server.url("app"), spool_dir=folder / "spool")
+            wired = wire(settings, FakeGateway())
+            await wired.db.ping()
+        for n in range(3):
+            form = (("MessageSid", f"SM{n}"), ("From", "+12025550142"), ("To", "+12025550101"), ("Body", str(n)))
+            await wired.intake.take(SignedRequest(RequestKind.INBOUND, form, "", datetime.now(UTC)))
+        with pytest.raises(Unavailable):
+            await wired.db.ping()
+        assert wired.intake.spool.waiting() == 3
+        with cluster.running():
+            await wired.intake.replay()
+            await wired.intake.replay()
+            assert not wired.intake.spool.holds_any()
+            async with wired.db.reading() as session:
+                stored = await session.scalars(select(InboundRequest).order_by(col(InboundRequest.id)))
+                assert [(row.sid, row.source) for row in stored] == [(f"SM{n}", "spool") for n in range(3)]
+            await wired.close()
 
 
 async def test_a_send_that_loses_its_database_says_so_and_the_same_key_repeats_it_safely(town: Town) -> None:
