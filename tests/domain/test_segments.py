@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tp_inbox.domain.segments import GSM_BASIC, GSM_EXTENSION, Encoding, count, hint
+from tp_inbox.simulator.segments import count_segments
 
 GSM7, UCS2 = Encoding.GSM7, Encoding.UCS2
 GSM_TEXT = st.text(st.sampled_from(sorted(GSM_BASIC | GSM_EXTENSION)), max_size=700)
@@ -28,6 +29,43 @@ ANY_TEXT = st.text(st.sampled_from("aé€ệ😀\n"), max_size=400)
         ("😀" * 36, UCS2, 72, 2, 61),
         ("a" * 66 + "😀" + "a" * 3, UCS2, 71, 2, 62),
         ("a" * 159 + "ç", UCS2, 160, 3, 41),
+        # The borders of both encodings, alone and joined.
+        ("a" * 459, GSM7, 459, 3, 0),
+        ("a" * 460, GSM7, 460, 4, 152),
+        ("a" * 1530, GSM7, 1530, 10, 0),
+        ("a" * 1531, GSM7, 1531, 11, 152),
+        ("ệ" * 134, UCS2, 134, 2, 0),
+        ("ệ" * 135, UCS2, 135, 3, 66),
+        ("ệ" * 670, UCS2, 670, 10, 0),
+        ("ệ" * 671, UCS2, 671, 11, 66),
+        # Every extension character counts two, and none is torn apart.
+        ("^{}\\[~]|€\f", GSM7, 20, 1, 140),
+        ("a" * 158 + "€", GSM7, 160, 1, 0),
+        ("a" * 159 + "€", GSM7, 161, 2, 145),
+        ("a" * 151 + "€" + "a" * 153, GSM7, 306, 2, 0),
+        ("a" * 152 + "€" + "a" * 152, GSM7, 306, 3, 152),
+        ("€" * 152, GSM7, 304, 2, 1),
+        ("€" * 153, GSM7, 306, 3, 151),
+        # What looks like the alphabet and is not in it.
+        ("a`", UCS2, 2, 1, 68),
+        ("a\t", UCS2, 2, 1, 68),
+        ("à", GSM7, 1, 1, 159),
+        ("á", UCS2, 1, 1, 69),
+        ("a\u0300", UCS2, 2, 1, 68),
+        # A surrogate pair is not torn apart.
+        ("a" * 68 + "😀", UCS2, 70, 1, 0),
+        ("a" * 69 + "😀", UCS2, 71, 2, 63),
+        ("a" * 65 + "😀" + "a" * 67, UCS2, 134, 2, 0),
+        ("a" * 66 + "😀" + "a" * 66, UCS2, 134, 3, 66),
+        # An emoji made of several is as long as these; between them it may be torn apart.
+        ("👨\u200d👩\u200d👧", UCS2, 8, 1, 62),
+        ("👍🏽", UCS2, 4, 1, 66),
+        ("🇺🇸", UCS2, 4, 1, 66),
+        ("❤\ufe0f", UCS2, 2, 1, 68),
+        ("👨\u200d👩\u200d👧" * 8, UCS2, 64, 1, 6),
+        ("👨\u200d👩\u200d👧" * 9, UCS2, 72, 2, 62),
+        ("a" * 64 + "👨\u200d👩\u200d👧", UCS2, 72, 2, 62),
+        ("a" * 65 + "👍🏽" + "a" * 3, UCS2, 72, 2, 62),
     ],
 )
 def test_known_texts_cost_what_the_standard_says(
@@ -70,6 +108,15 @@ def test_wide_texts_split_as_in_the_model(body: str) -> None:
     assert (counted.encoding, counted.segments) == (UCS2, len(model))
     assert counted.units == len(body.encode("utf-16-be")) // 2
     assert counted.left == counted.per_segment - len(model[-1]) // 2
+
+
+ANY_CHARACTER = st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from(sorted(GSM_EXTENSION)))
+
+
+@given(st.one_of(GSM_TEXT, ANY_TEXT, st.text(ANY_CHARACTER, max_size=400)))
+def test_the_simulator_counts_as_we_do(body: str) -> None:
+    """The two know nothing of each other. A text without words is a picture, which is one segment."""
+    assert count_segments(body) == max(1, count(body).segments)
 
 
 def test_the_characters_that_cost_are_named_once_in_their_order() -> None:
