@@ -27,11 +27,12 @@ from tests.services.steps import (
 )
 from tp_inbox.domain.consent import ConsentKind, ConsentScope, ConsentSource, Verdict
 from tp_inbox.domain.delivery import DeliveryState
-from tp_inbox.domain.errors import NotAllowed, Unavailable
+from tp_inbox.domain.errors import NotAllowed, NotFound, Unavailable
+from tp_inbox.domain.operating import AlertKind
 from tp_inbox.services import receiving as module
 from tp_inbox.services.ports import InboundText
 from tp_inbox.storage.feed import ChangeKind
-from tp_inbox.storage.tables import ConsentEvent, FamilyPhone, InboundRequest, Inbox, Message, Number, Thread
+from tp_inbox.storage.tables import Alert, ConsentEvent, FamilyPhone, InboundRequest, Inbox, Message, Number, Thread
 from tp_inbox.storage.tables.messages import Direction, NumberState
 
 
@@ -243,7 +244,7 @@ class TestConsent:
     async def test_a_certain_stop_closes_the_number(self, town: Town, body: str) -> None:
         async with listening(town) as heard:
             await receive(town, body)
-            assert sorted(await heard.kinds()) == [ChangeKind.CONSENT, ChangeKind.MESSAGE]
+            assert set(await heard.kinds()) == {ChangeKind.CONSENT, ChangeKind.MESSAGE}
         event = await the(town, ConsentEvent)
         assert (event.kind, event.scope, event.source) == (
             ConsentKind.OPTED_OUT,
@@ -350,3 +351,60 @@ class TestInTheThread:
             who: (await town.wired.services.inboxes.tabs(await town.actor(who))).school_unread for who in town.staff
         }
         assert unread == {"alice": 1, "dora": 1, "vera": 1, "bob": 0, "charlie": 0, "nora": 0, "diana": 0}
+
+
+class TestLeftAside:
+    """Texts that could be put into no conversation."""
+
+    async def _lost(self, town: Town) -> int:
+        await receive(town, "A secret", to="+12025550199")
+        return (await the(town, InboundRequest)).id
+
+    async def test_an_admin_is_told_once_and_sees_where_it_came_to_and_not_what_it_says(self, town: Town) -> None:
+        await self._lost(town)
+        await receive(town, "Another", to="+12025550199")
+        told = await the(town, Alert)
+        assert (told.kind, told.times, told.settled_at) == (AlertKind.LEFT_ASIDE, 2, None)
+        newest, first = await town.wired.services.receiving.left_aside(await town.actor("diana"))
+        assert (first.sender, first.recipient) == ("(312) 555-0142", "(202) 555-0199")
+        assert first.problem.startswith("It came to a number that is not one of ours")
+        assert newest.id > first.id
+        assert "secret" not in str(first)
+
+    async def test_one_that_failed_each_time_says_so(self, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def broken(*_: object) -> None:
+            raise ValueError
+
+        monkeypatch.setattr(module, "routed", broken)
+        await receive(town)
+        await change(town, InboundRequest, attempts=module.MOST_TRIES - 1, next_attempt_at=datetime.now(UTC))
+        await town.wired.receiving.route_waiting()
+        (aside,) = await town.wired.services.receiving.left_aside(await town.actor("diana"))
+        assert aside.problem == module.FAILED
+        assert (await the(town, Alert)).kind is AlertKind.LEFT_ASIDE
+
+    async def test_tried_again_it_is_in_its_conversation_and_the_alert_ends(self, town: Town) -> None:
+        lost = await self._lost(town)
+        diana = await town.actor("diana")
+        assert not await town.wired.services.receiving.try_again(diana, lost)
+        assert (await the(town, Alert)).settled_at is None
+        await give_number(town, "bob", "+12025550199")
+        assert await town.wired.services.receiving.try_again(diana, lost)
+        assert (await the(town, Message)).thread_id == await town.personal("bob")
+        assert (await the(town, Alert)).settled_at is not None
+        assert await town.wired.services.receiving.left_aside(diana) == []
+
+    async def test_what_is_in_its_conversation_is_not_tried_again(self, town: Town) -> None:
+        await receive(town)
+        with pytest.raises(NotFound, match="already"):
+            await town.wired.services.receiving.try_again(
+                await town.actor("diana"), (await the(town, InboundRequest)).id
+            )
+
+    @pytest.mark.parametrize("who", ["alice", "dora", "vera"])
+    async def test_who_manages_no_numbers_sees_and_tries_nothing(self, town: Town, who: str) -> None:
+        lost, actor = await self._lost(town), await town.actor(who)
+        with pytest.raises(NotAllowed):
+            await town.wired.services.receiving.left_aside(actor)
+        with pytest.raises(NotAllowed):
+            await town.wired.services.receiving.try_again(actor, lost)
