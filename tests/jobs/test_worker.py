@@ -6,23 +6,31 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
+from uuid import uuid4
 
 import pytest
+from sqlmodel import col
 
-from tests.cast import Town
-from tests.services.steps import add, message, rows, send, text_from
+from tests.cast import MIA, ROSA, Town
+from tests.services.steps import add, change, message, queued, rows, send, text_from
 from tp_inbox import wiring
 from tp_inbox.domain.delivery import DeliveryState
 from tp_inbox.domain.errors import Unavailable
+from tp_inbox.domain.pacing import Rates
 from tp_inbox.jobs import worker as module
 from tp_inbox.jobs.worker import Worker
-from tp_inbox.services import receiving
+from tp_inbox.services import dispatching as dispatching_module, leasing, receiving
 from tp_inbox.services.dispatching import Dispatching
+from tp_inbox.services.leasing import Leasing
+from tp_inbox.services.ports import Handover, OutgoingText
 from tp_inbox.settings import BadSettings, Settings
 from tp_inbox.storage import locks
+from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.feed import Feed
-from tp_inbox.storage.tables import District, InboundRequest
+from tp_inbox.storage.tables import Campaign, District, InboundRequest, Message
 
 
 def worker_of(town: Town, poll_seconds: int = 3600) -> Worker:
@@ -81,6 +89,88 @@ async def test_two_workers_hand_each_text_over_once(town: Town) -> None:
         sent = [(await send(town, "alice", thread, str(n))).id for n in range(15)]
         await until(lambda: is_in(town, sent[-1], DeliveryState.ACCEPTED))
     assert [text.message_id for text in town.gateway.sent] == sent
+
+
+class Killed(Exception):
+    """What a process that is killed has no time to do."""
+
+
+def process(town: Town) -> tuple[Worker, Dispatching]:
+    """A worker with leases of its own, as another process has."""
+    rates = Rates(sender=1e5, campaign=1e5, account=1e5)
+    dispatching = Dispatching(town.wired.db, town.gateway, Leasing(town.wired.db, uuid4()), rates)
+    crew = replace(wiring.crew_of(town.wired), dispatching=dispatching)
+    return Worker(crew, partial(locks.held, town.wired.db), 3600), dispatching
+
+
+async def kill(task: asyncio.Task[None], dispatching: Dispatching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is finished, and no lease is let go."""
+
+    async def never() -> None:
+        raise Killed
+
+    monkeypatch.setattr(dispatching, "stop", never)
+    for in_hand in list(dispatching._on_their_way):
+        in_hand.cancel()
+    if dispatching._writing:
+        dispatching._writing.cancel()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.parametrize("answered", [0, 1, 7, 19])
+async def test_failure_8_a_worker_is_killed_and_each_family_gets_its_text_once(
+    town: Town, monkeypatch: pytest.MonkeyPatch, answered: int
+) -> None:
+    """Some texts have been handed over, some have an answer that nobody wrote down, some never left."""
+    monkeypatch.setattr(leasing, "LEASE", timedelta(seconds=1))
+    monkeypatch.setattr(leasing, "OTHERS_FIRST", timedelta(0))
+    monkeypatch.setattr(dispatching_module, "RENEWED_EVERY", 0.2)
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.1)
+    sent = [await queued(town, f"{n}", phone=phone) for n in range(10) for phone in (ROSA, MIA)]
+    (one, first), (other, second) = process(town), process(town)
+    hanging, real = asyncio.Event(), town.gateway.send
+
+    async def hangs(text: OutgoingText) -> Handover:
+        outcome = await real(text)
+        if len(town.gateway.sent) > answered:
+            hanging.set()
+            await asyncio.Event().wait()
+        return outcome
+
+    monkeypatch.setattr(town.gateway, "send", hangs)
+    running_one = asyncio.create_task(one.run())
+    await asyncio.wait_for(hanging.wait(), 8)
+    monkeypatch.setattr(town.gateway, "send", real)
+    await kill(running_one, first, monkeypatch)
+    taking_over = asyncio.create_task(other.run())
+
+    async def all_out() -> bool:
+        await change(town, Message, col(Message.state) != DeliveryState.ACCEPTED, next_attempt_at=utc_now())
+        await second.look_up_doubtful()
+        return {m.state for m in await rows(town, Message)} == {DeliveryState.ACCEPTED}
+
+    await until(all_out)
+    taking_over.cancel()
+    with suppress(asyncio.CancelledError):
+        await taking_over
+    assert len(town.gateway.ledger) == len(sent)
+    assert sorted({t.message_id for t in town.gateway.sent}) == sent
+
+
+async def test_a_worker_that_stops_leaves_its_campaigns_to_the_others_at_once(town: Town) -> None:
+    worker, _ = process(town)
+    task = asyncio.create_task(worker.run())
+
+    async def held() -> bool:
+        return any(campaign.held_by for campaign in await rows(town, Campaign))
+
+    await until(held)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    assert not await held()
 
 
 async def test_a_dispatcher_that_fails_goes_on(

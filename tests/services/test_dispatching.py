@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
-from tests.cast import LINCOLN_NUMBER, MIA, OMAR, ROSA, Town
+from tests.cast import LINCOLN_NUMBER, MIA, OMAR, ROSA, STRANGER, Town
 from tests.fakes import Loss
 from tests.services.steps import (
+    LINCOLN,
     ROOSEVELT,
     change,
     due_now,
@@ -36,8 +37,8 @@ from tp_inbox.services.dispatching import LEASE, MOST_ATTEMPTS, TOO_OLD, Dispatc
 from tp_inbox.services.leasing import Leasing
 from tp_inbox.services.ports import Ambiguous, NotAccepted
 from tp_inbox.storage.feed import ChangeKind
-from tp_inbox.storage.tables import ConsentEvent, Message, Number
-from tp_inbox.storage.tables.messages import NumberState
+from tp_inbox.storage.tables import Campaign, ConsentEvent, Contact, Inbox, Message, Number
+from tp_inbox.storage.tables.messages import Doubled, NumberState
 
 
 def refusal(reason: R, code: str = "30000", *, retry_after: float | None = None) -> NotAccepted:
@@ -331,3 +332,176 @@ class TestDoubt:
             assert (await message(town, text_id)).state is S.ACCEPTED
             town.gateway._script.clear()
         assert len(town.gateway.ledger) == len(await rows(town, Message))
+
+
+async def announced(town: Town, *phones: str, words: str = "School is closed tomorrow.") -> None:
+    inbox = (await the(town, Inbox, col(Inbox.school_id) == town.schools[LINCOLN])).id
+    ids = [town.phones[phone] for phone in phones]
+    await town.wired.services.announcing.queue(await town.actor("dora"), inbox, ids, words, uuid4())
+
+
+async def hands_over(worker: Dispatching, times: int = 3) -> int:
+    """Looks so often, without waiting in between."""
+    return sum([await worker.hand_over_due() for _ in range(times)])
+
+
+class Clock:
+    """Goes only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def slow_worker(town: Town, clock: Clock, **rates: float) -> Dispatching:
+    pace = Rates(**{"sender": 1e5, "campaign": 1e5, "account": 1e5} | rates)
+    return Dispatching(town.wired.db, town.gateway, Leasing(town.wired.db, uuid4()), pace, clock=clock)
+
+
+class TestPace:
+    @pytest.mark.parametrize("narrow", ["sender", "campaign", "account"])
+    async def test_what_is_one_of_many_leaves_as_fast_as_the_narrowest_rate(
+        self, town: Town, clock: Clock, narrow: str
+    ) -> None:
+        worker = slow_worker(town, clock, **{narrow: 1.0})
+        for n in range(6):
+            await announced(town, ROSA, MIA, words=f"{n}")
+        assert await hands_over(worker) == 1
+        for _ in range(4):
+            clock.now += 3.0  # a first text has two segments
+            assert await hands_over(worker) in (1, 2, 3)
+        assert len(town.gateway.sent) < 12
+
+    async def test_an_answer_leaves_at_once_from_a_number_with_a_long_queue(self, town: Town, clock: Clock) -> None:
+        worker = slow_worker(town, clock, sender=1.0)
+        for n in range(6):
+            await announced(town, ROSA, MIA, words=f"{n}")
+        await hands_over(worker)
+        row = await send(town, "alice", await town.school(), "Yes, of course.")
+        await hands_over(worker, 1)
+        assert (await message(town, row.id)).state is S.ACCEPTED
+
+    async def test_a_number_with_a_long_queue_starves_no_other(self, town: Town, clock: Clock) -> None:
+        worker = slow_worker(town, clock, sender=1.0)
+        for n in range(6):
+            await announced(town, ROSA, MIA, words=f"{n}")
+        elsewhere = [(await send(town, "charlie", await town.school(ROOSEVELT, OMAR), f"{n}")).id for n in range(3)]
+        await hands_over(worker, 4)
+        assert {(await message(town, i)).state for i in elsewhere} == {S.ACCEPTED}
+
+    async def test_no_more_lies_at_the_carrier_than_it_sends_in_ten_minutes(self, town: Town, clock: Clock) -> None:
+        worker = slow_worker(town, clock, sender=1.0)
+        await announced(town, ROSA)
+        first = (await rows(town, Message))[0].id
+        await hands_over(worker)
+        await change(town, Message, col(Message.id) == first, segments=600)
+        await announced(town, ROSA, MIA)
+        clock.now += 3600
+        assert await hands_over(worker) == 0
+        row = await send(town, "alice", await town.school(), "An answer finds room.")
+        assert await hands_over(worker) == 1
+        assert (await message(town, row.id)).state is S.ACCEPTED
+        await change(town, Message, col(Message.id) == first, state=S.SENT)
+        clock.now += 60
+        assert await hands_over(worker) > 0
+
+    async def test_a_busy_carrier_slows_the_campaign_down_for_whoever_paces_it(self, town: Town, clock: Clock) -> None:
+        worker = slow_worker(town, clock)
+        town.gateway.script(refusal(R.TOO_BUSY))
+        await queued(town)
+        await hands_over(worker, 1)
+        number = await the(town, Number, col(Number.school_id) == town.schools[LINCOLN])
+        assert (await the(town, Campaign, col(Campaign.id) == number.campaign_id)).slowed_at is not None
+        assert worker._pace._campaigns[number.campaign_id].part(clock.now) == pytest.approx(0.5)
+        await worker._leasing.let_go()
+        other = slow_worker(town, clock)
+        await hands_over(other, 1)
+        assert other._pace._campaigns[number.campaign_id].part(clock.now) == pytest.approx(0.5, abs=0.05)
+
+    async def test_a_busy_carrier_that_a_callback_reports_slows_it_down_too(self, town: Town, clock: Clock) -> None:
+        worker = slow_worker(town, clock)
+        number = await the(town, Number, col(Number.school_id) == town.schools[LINCOLN])
+        await change(town, Campaign, col(Campaign.id) == number.campaign_id, slowed_at=datetime.now(UTC))
+        await hands_over(worker, 1)
+        assert worker._pace._campaigns[number.campaign_id].part(clock.now) < 0.6
+
+    async def test_the_wait_that_the_carrier_asks_for_is_everybodys(self, town: Town, clock: Clock) -> None:
+        worker = slow_worker(town, clock)
+        town.gateway.script(refusal(R.TOO_BUSY, retry_after=30))
+        await queued(town)
+        await hands_over(worker, 1)
+        elsewhere = (await send(town, "charlie", await town.school(ROOSEVELT, OMAR))).id
+        clock.now += 29
+        assert await hands_over(worker) == 0
+        clock.now += 2
+        await hands_over(worker)
+        assert (await message(town, elsewhere)).state is S.ACCEPTED
+
+    async def test_it_says_when_to_look_again(self, town: Town, clock: Clock) -> None:
+        worker = slow_worker(town, clock, sender=4.0)
+        await announced(town, ROSA, MIA)
+        await worker.start_due()
+        wait = await worker.start_due()
+        assert 0 < wait <= 1
+        await worker.stop()
+
+
+class TestHandedOverAsItShould:
+    async def test_the_carrier_must_not_send_what_is_too_old_by_then(self, town: Town) -> None:
+        fresh, old = await queued(town), await queued(town, phone=MIA)
+        hours = timedelta(hours=3, minutes=59)
+        await change(town, Message, col(Message.id) == old, created_at=datetime.now(UTC) - hours)
+        await town.wired.dispatching.hand_over_due()
+        valid = {t.message_id: t.valid_seconds for t in town.gateway.sent}
+        assert 14_300 < valid[fresh] <= 14_400
+        assert 1 <= valid[old] <= 60
+
+    async def test_before_it_is_sent_again_it_is_marked_that_the_family_may_have_it_twice(self, town: Town) -> None:
+        town.gateway.script(Loss.BEFORE)
+        text_id = (await handed_over(town)).id
+        assert (await message(town, text_id)).doubled is None
+        await due_now(town)
+        await town.wired.dispatching.look_up_doubtful()
+        marked = await message(town, text_id)
+        assert (marked.state, marked.doubled) == (S.QUEUED, Doubled.POSSIBLE)
+
+    async def test_what_was_surely_refused_is_no_possible_double(self, town: Town) -> None:
+        town.gateway.script(refusal(R.TOO_BUSY))
+        text_id = (await handed_over(town)).id
+        await due_now(town)
+        await town.wired.dispatching.hand_over_due()
+        assert (await message(town, text_id)).doubled is None
+
+    async def test_failure_14_a_number_that_changes_while_it_is_queued_changes_no_queued_text(self, town: Town) -> None:
+        text_id = await queued(town)
+        await change(town, Contact, col(Contact.name) == "Rosa Lopez", phone_id=town.phones[STRANGER])
+        await town.wired.dispatching.hand_over_due()
+        assert [(t.message_id, t.recipient) for t in town.gateway.sent] == [(text_id, ROSA)]
+
+    async def test_the_slowest_keeps_nobody_waiting(self, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+        slow, may_answer = await queued(town), asyncio.Event()
+        real = town.gateway.send
+
+        async def answers(text):
+            if text.message_id == slow:
+                await may_answer.wait()
+            return await real(text)
+
+        monkeypatch.setattr(town.gateway, "send", answers)
+        worker = town.wired.dispatching
+        await worker.start_due()
+        quick = await queued(town, phone=MIA)
+        async with asyncio.timeout(5):
+            while (await message(town, quick)).state is not S.ACCEPTED:
+                await worker.start_due()
+        assert (await message(town, slow)).state is S.SUBMITTING
+        may_answer.set()
+        await worker.stop()
+        assert (await message(town, slow)).state is S.ACCEPTED
