@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import col
 
-from tests.cast import Town
-from tests.services.steps import LINCOLN, ROOSEVELT, add, change, rows, the
+from tests.cast import ROSA, Town
+from tests.services.steps import LINCOLN, ROOSEVELT, add, change, give_number, rows, the
 from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound, SignedOut
 from tp_inbox.services.staff import assign
@@ -23,6 +23,8 @@ from tp_inbox.storage.tables import (
     AuditEntry,
     ExternalIdentity,
     GroupSchool,
+    Number,
+    Pair,
     Role,
     SchoolGroup,
     SecondStep,
@@ -309,3 +311,14 @@ def _invitation(town: Town, who: str, expires) -> AccountLink:
 def _session(town: Town, who: str, used, stage: SessionStage = SessionStage.COMPLETE) -> Session:
     digest, expires = f"{who} {used} {stage}".encode(), utc_now() + timedelta(days=1)
     return Session(token_digest=digest, staff_id=town.staff[who], used_at=used, expires_at=expires, stage=stage)
+
+
+async def test_who_texts_from_shared_numbers_has_none_of_their_own_to_show(town: Town) -> None:
+    shared = await give_number(town, "alice", "+13125550117")
+    await change(town, Number, col(Number.id) == shared.id, staff_id=None, pooled=True)
+    await add(town, Pair(phone_id=town.phones[ROSA], number_id=shared.id, thread_id=await town.personal("alice")))
+    member = await town.wired.services.staff_directory.person(await town.actor("diana"), town.staff["alice"])
+    assert (member.number, member.number_state) == (
+        "Shared number",
+        "Texts families from numbers that several people use",
+    )

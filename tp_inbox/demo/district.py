@@ -19,11 +19,12 @@ ROOSEVELT = "Roosevelt High School"
 
 @dataclass(frozen=True, slots=True)
 class DemoSchool:
-    """``number`` is the one it texts from, of those that the simulator sells."""
+    """``number`` is the one it texts from, of those that the simulator sells; ``office`` is not among them."""
 
     name: str
     area_code: str
     number: str
+    office: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,8 @@ class Account:
 
 
 SCHOOLS = (
-    DemoSchool(LINCOLN, "612", "+16125550112"),
-    DemoSchool(ROOSEVELT, "651", "+16515550118"),
+    DemoSchool(LINCOLN, "612", "+16125550112", office="+16125550196"),
+    DemoSchool(ROOSEVELT, "651", "+16515550118", office="+16515550196"),
 )
 
 ALL_SCHOOLS = "All schools"

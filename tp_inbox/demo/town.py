@@ -81,7 +81,12 @@ async def settle(
 async def _found(session: AsyncSession, town: Town) -> None:
     session.add(District(name=district.DISTRICT, demonstration=True, time_zone=district.TIME_ZONE))
     town.schools = {
-        school.name: School(name=school.name, area_code=school.area_code, time_zone=district.TIME_ZONE)
+        school.name: School(
+            name=school.name,
+            area_code=school.area_code,
+            time_zone=district.TIME_ZONE,
+            office_phone=school.office,
+        )
         for school in district.SCHOOLS
     }
     await _keep(session, *town.schools.values())

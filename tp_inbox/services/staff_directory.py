@@ -44,13 +44,16 @@ from tp_inbox.storage.tables import (
     Assignment,
     ExternalIdentity,
     GroupSchool,
+    Inbox,
     Number,
+    Pair,
     Role,
     School,
     SchoolGroup,
     SecondStep,
     Session,
     Staff,
+    Thread,
 )
 from tp_inbox.storage.tables.messages import NumberState
 from tp_inbox.storage.tables.staff import LinkPurpose, SessionStage
@@ -87,8 +90,13 @@ NUMBER_STATES = {
     NumberState.ACTIVE: "In use",
     NumberState.STOPPED: "Stopped",
     NumberState.QUARANTINED: "Kept, after the person has left",
-    NumberState.GONE: "Lost at the carrier",
+    NumberState.GONE: "Lost at the phone company",
+    NumberState.RELEASING: "Being given back",
 }
+
+
+SHARED = "Shared number"
+SHARED_STATE = "Texts families from numbers that several people use"
 
 
 class SortBy(StrEnum):
@@ -321,6 +329,14 @@ SEEN = (
     .correlate(Staff)
     .scalar_subquery()
 )
+_pairs = select(1).join_from(Pair, Thread, col(Thread.id) == col(Pair.thread_id))
+_pairs = _pairs.join(Inbox, col(Inbox.id) == col(Thread.inbox_id)).where(col(Inbox.staff_id) == col(Staff.id))
+NUMBER = case(
+    (col(Number.sid).is_not(None), col(Number.e164)),
+    (exists(_pairs), SHARED),
+    else_="",
+)
+"""A number of their own, or that they share some."""
 SORTS: dict[SortBy, Any] = {
     SortBy.NAME: func.plain(col(Staff.name)),
     SortBy.SEEN: func.coalesce(SEEN, literal(NEVER)),
@@ -362,7 +378,7 @@ def _list(asked: Asked, narrowed: Collection[ColumnElement[bool]], after: Key | 
             STATE.label("state"),
             TWO_STEP.label("two_step"),
             SEEN.label("seen"),
-            col(Number.e164),
+            NUMBER.label("number"),
             sorted_by.label("sorted_by"),
         )
         .outerjoin(Number, and_(col(Number.staff_id) == col(Staff.id), col(Number.state) != NumberState.RELEASED))
@@ -443,7 +459,7 @@ def _row(found: Row, held: Sequence[_Held]) -> StaffRow:
     places = list(dict.fromkeys(h.place for h in held))
     return StaffRow(
         **_who(found),
-        number=display_phone(found.e164) if found.e164 else "",
+        number=display_phone(found.number),
         roles=roles[:SHOWN_AT_ONCE],
         more_roles=max(0, len(roles) - SHOWN_AT_ONCE),
         places=places[:SHOWN_AT_ONCE],
@@ -484,8 +500,8 @@ def _member(actor: Actor, person: Actor, found: Row, number: Number | None, sign
         **_who(found),
         added=found.created_at.isoformat(),
         has_personal=access.has_personal_inbox(person),
-        number=display_phone(number.e164) if number and number.e164 else "",
-        number_state=_number_state(number),
+        number=display_phone(found.number),
+        number_state=SHARED_STATE if found.number == SHARED else _number_state(number),
         number_problem=number.problem if number else "",
         signature=signature,
         is_self=person.staff_id == actor.staff_id,
