@@ -93,10 +93,10 @@ async def _ledger(session: AsyncSession, phone_id: int) -> list[Written]:
 async def _stopped(
     session: AsyncSession, closed: Collection[Event], ledger: Collection[Written], family_schools: Mapping[int, str]
 ) -> list[str]:
-    """A sentence for each thing that is stopped, by its newest entry."""
+    """A sentence for each thing that is stopped, by its newest entry; the newest first."""
     newest = {event.target: event for event in sorted(closed, key=lambda event: event.at)}
     said = []
-    for event in newest.values():
+    for event in sorted(newest.values(), key=lambda event: event.at, reverse=True):
         elsewhere = [name for i, name in family_schools.items() if i != event.school_id]
         by = next((name for _, written, name in ledger if written == event), "")
         said.append(domain.coverage_sentence(event, await _told(session, event, elsewhere, by)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,8 @@ from tp_inbox.domain import access
 from tp_inbox.domain.access import Actor
 from tp_inbox.domain.eligibility import may_text_student
 from tp_inbox.domain.phone import display_phone
-from tp_inbox.services import people
+from tp_inbox.services import consent, people
+from tp_inbox.services.threads import choices
 from tp_inbox.services.views import RecipientView
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.queries.places import school_names
@@ -41,7 +42,19 @@ class Finding:
         if not words or not schools:
             return []
         async with self._db.reading() as session:
-            return [*await _contacts(session, schools, words), *await _students(session, schools, words)]
+            found = [*await _contacts(session, schools, words), *await _students(session, schools, words)]
+            return await _with_consent(session, actor, found)
+
+
+async def _with_consent(session: AsyncSession, actor: Actor, found: list[RecipientView]) -> list[RecipientView]:
+    written = await consent.ledgers_of(session, {view.phone_id for view in found if view.phone_id})
+    stopped = {phone_id for phone_id in written if await _has_stopped_all(session, actor, phone_id)}
+    return [replace(view, unsubscribed=view.phone_id in stopped) for view in found]
+
+
+async def _has_stopped_all(session: AsyncSession, actor: Actor, phone_id: int) -> bool:
+    senders = await choices(session, actor, phone_id)
+    return bool(senders) and all(sender.stopped for sender in senders)
 
 
 async def _contacts(session: AsyncSession, schools: Collection[int], words: str) -> list[RecipientView]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID, uuid4
 
@@ -16,7 +17,8 @@ from tp_inbox.domain.composing import MAX_BODY
 from tp_inbox.domain.errors import Invalid, NotAllowed
 from tp_inbox.domain.languages import language
 from tp_inbox.domain.phone import display_phone
-from tp_inbox.services import actors, consent_panel, people
+from tp_inbox.services import actors, consent, consent_panel, people
+from tp_inbox.services.numbers import number_in
 from tp_inbox.services.oversight import newest_reading
 from tp_inbox.services.sending import refusal_now
 from tp_inbox.services.views import DraftView, SenderChoice, ThreadHead
@@ -44,15 +46,17 @@ class Threads:
             schools = await schools_of(session, phone.id)
             names = await school_names(session, schools | ({inbox.school_id} if inbox.school_id else set()))
             refusal = await refusal_now(session, actor, thread, inbox)
-            senders = await _choices(session, actor, phone.id, inbox)
+            senders = await choices(session, actor, phone.id, inbox)
             read_by, times_read = await newest_reading(session, actor, thread_id)
             asked = await consent_panel.asked_here(session, actor, thread, inbox)
             theirs = {i: name for i, name in names.items() if i in schools}
-            consent = await consent_panel.panel(session, actor, thread, inbox, theirs)
+            told = await consent_panel.panel(session, actor, thread, inbox, theirs)
         may_tie = not reached and access.manages_families(actor)
         head = _head(thread, inbox, phone, reached, schools, names, refusal.sentence if refusal else "", senders)
         through = people.through(access.schools_met(actor, inbox.kind), _reached_by(inbox, schools), names)
-        return replace(head, through=through, read_by=read_by, times_read=times_read, may_tie=may_tie, asked=asked, consent=consent)
+        return replace(
+            head, through=through, read_by=read_by, times_read=times_read, may_tie=may_tie, asked=asked, consent=told
+        )
 
     async def open(self, actor: Actor, phone_id: int, inbox_id: int | None = None) -> tuple[int, str]:
         """The thread with that family from that inbox, or from the first one allowed: its id and its tab."""
@@ -74,7 +78,7 @@ class Threads:
     async def senders(self, actor: Actor, phone_id: int) -> list[SenderChoice]:
         """From which inboxes the actor may write to that family."""
         async with self._db.reading() as session:
-            return await _choices(session, actor, phone_id)
+            return await choices(session, actor, phone_id)
 
     async def draft(self, actor: Actor, thread_id: int) -> DraftView:
         """What was begun here; with a fresh key when nothing was."""
@@ -104,9 +108,10 @@ async def thread_between(session: AsyncSession, inbox_id: int, phone_id: int) ->
     return (await session.scalars(query)).one()
 
 
-async def _choices(
+async def choices(
     session: AsyncSession, actor: Actor, phone_id: int, chosen: InboxRef | None = None
 ) -> list[SenderChoice]:
+    """From which inboxes the actor may write to that phone, as From shows them."""
     schools = await schools_of(session, phone_id)
     query = (
         select(Inbox, col(School.name))
@@ -119,7 +124,23 @@ async def _choices(
     rows = (await session.execute(query)).all()
     names = {inbox.id: name for inbox, name in rows}
     options = access.sender_options(actor, [inbox_ref(inbox) for inbox, _ in rows], schools)
-    return [_choice(actor, i, names[i.id], chosen is not None and chosen.id == i.id) for i in options]
+    shown = [_choice(actor, i, names[i.id], chosen is not None and chosen.id == i.id) for i in options]
+    stopped = await _stopped(session, options, phone_id)
+    return [replace(choice, stopped=choice.inbox_id in stopped) for choice in shown]
+
+
+async def _stopped(session: AsyncSession, options: Sequence[InboxRef], phone_id: int) -> set[int]:
+    """Ids of the inboxes from which the family wants no texts."""
+    if not await consent.ledgers_of(session, [phone_id]):
+        return set()
+    here = select(col(Thread.inbox_id), col(Thread.id)).where(col(Thread.phone_id) == phone_id)
+    threads = {row.inbox_id: row.id for row in await session.execute(here)}
+    stopped = set()
+    for inbox in options:
+        number = await number_in(session, inbox, threads.get(inbox.id, 0))
+        if await consent.opt_out_of(session, phone_id, inbox.id, number.id if number else None):
+            stopped.add(inbox.id)
+    return stopped
 
 
 def _was_written_to_from(phone_id: int) -> ColumnElement[bool]:
@@ -134,7 +155,7 @@ def _choice(actor: Actor, inbox: InboxRef, school: str | None, chosen: bool) -> 
 
 
 async def _allowed_inbox(session: AsyncSession, actor: Actor, phone_id: int, inbox_id: int | None) -> InboxRef:
-    allowed = [choice.inbox_id for choice in await _choices(session, actor, phone_id)]
+    allowed = [choice.inbox_id for choice in await choices(session, actor, phone_id)]
     if not allowed:
         raise NotAllowed(access.NOT_ATTACHED)
     if inbox_id is not None and inbox_id not in allowed:

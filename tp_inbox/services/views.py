@@ -97,12 +97,13 @@ class PersonView:
 
 @dataclass(frozen=True)
 class SenderChoice:
-    """An entry of From: who sends, and in words who will see the answer."""
+    """An entry of From: who sends, and in words who sees the answer. ``stopped``: the family wants no texts there."""
 
     inbox_id: int
     label: str
     audience: str
     chosen: bool
+    stopped: bool = False
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,10 @@ class LengthView:
 
 @dataclass(frozen=True)
 class RecipientView:
-    """A person whom one may write to, or may not and why; ``instead`` are then the family's adults who can be."""
+    """A person whom one may write to, or may not and why; ``instead`` are then the family's adults who can be.
+
+    ``unsubscribed``: the family has stopped the texts of everybody for whom one could write.
+    """
 
     key: str
     name: str
@@ -220,3 +224,4 @@ class RecipientView:
     unreachable: str
     instead: list[str] = field(default_factory=list)
     through: str = ""
+    unsubscribed: bool = False

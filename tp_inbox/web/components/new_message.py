@@ -77,6 +77,9 @@ def _words(person: rx.Var[RecipientView]) -> rx.Component:
         rx.el.span(person.about, class_name="line-about"),
         rx.cond(person.through != "", rx.el.span(person.through, class_name="line-about through")),
         rx.cond(person.phone != "", rx.el.span(person.phone, class_name="line-about")),
+        rx.cond(
+            person.unsubscribed, rx.el.span("Unsubscribed: texts to this family are stopped", class_name="unreachable")
+        ),
         rx.cond(person.unreachable != "", rx.el.span(person.unreachable, class_name="unreachable")),
         rx.cond(person.instead.length() > 0, _instead(person)),
         class_name="line-text",
@@ -123,6 +126,7 @@ def _sender(choice: rx.Var[SenderChoice]) -> rx.Component:
         rx.el.button(
             rx.el.strong(choice.label),
             rx.el.span(choice.audience),
+            rx.cond(choice.stopped, rx.el.span("The family has stopped texts from here.", class_name="unreachable")),
             type="button",
             class_name="sender",
             on_click=NewMessageState.choose_sender(choice.inbox_id),

@@ -186,7 +186,8 @@ def _from() -> rx.Component:
 
 
 def _choice(choice: rx.Var[SenderChoice]) -> rx.Component:
-    return rx.el.option(choice.label, value=choice.inbox_id.to_string())
+    label = choice.label + rx.cond(choice.stopped, " – texts stopped", "")
+    return rx.el.option(label, value=choice.inbox_id.to_string())
 
 
 def _length() -> rx.Component:
