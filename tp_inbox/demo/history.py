@@ -14,12 +14,13 @@ from tp_inbox.demo.district import EMAIL_DOMAIN, ZONE
 from tp_inbox.demo.town import Town
 from tp_inbox.domain import composing, segments
 from tp_inbox.domain.access import InboxKind, may_read
-from tp_inbox.domain.consent import ConsentKind, ConsentScope, ConsentSource, Verdict, read_consent
+from tp_inbox.domain.consent import ConsentSource, Verdict, read_consent
 from tp_inbox.domain.delivery import DeliveryState, FailureReason
+from tp_inbox.services import consent
 from tp_inbox.services.actors import actors_of
 from tp_inbox.services.sending import wording_of
 from tp_inbox.storage.queries.scope import inbox_ref
-from tp_inbox.storage.tables import ConsentEvent, DeliveryEvent, Draft, Message, ReadMarker, Thread
+from tp_inbox.storage.tables import DeliveryEvent, Draft, Message, ReadMarker, Thread
 from tp_inbox.storage.tables.messages import Direction
 
 CODES = {FailureReason.UNREACHABLE: "30003", FailureReason.LANDLINE: "30006"}
@@ -104,7 +105,7 @@ async def _tell(session: AsyncSession, town: Town, told: Told) -> None:
     session.add(message)
     await session.flush()
     _show_in_thread(told.thread, message)
-    _keep_in_ledgers(session, told.thread, message)
+    await _keep_in_ledgers(session, told.thread, message)
 
 
 async def _outgoing(session: AsyncSession, town: Town, told: Told) -> Message:
@@ -172,11 +173,12 @@ def _show_in_thread(thread: Thread, message: Message) -> None:
         thread.introduced_at = message.created_at
 
 
-def _keep_in_ledgers(session: AsyncSession, thread: Thread, message: Message) -> None:
+async def _keep_in_ledgers(session: AsyncSession, thread: Thread, message: Message) -> None:
     if message.direction is Direction.OUT:
         session.add_all(_reports(message))
     elif read_consent(message.body).verdict is Verdict.STOP_CERTAIN:
-        session.add(_opt_out(thread, message))
+        source, said = ConsentSource.FAMILY, message.created_at
+        await consent.opt_out(session, thread, message.number_id, source, message.id, said)
 
 
 def _reports(message: Message) -> tuple[DeliveryEvent, DeliveryEvent]:
@@ -191,18 +193,6 @@ def _reports(message: Message) -> tuple[DeliveryEvent, DeliveryEvent]:
             source="webhook",
             at=message.created_at + SETTLED,
         ),
-    )
-
-
-def _opt_out(thread: Thread, message: Message) -> ConsentEvent:
-    return ConsentEvent(
-        phone_id=thread.phone_id,
-        kind=ConsentKind.OPTED_OUT,
-        scope=ConsentScope.NUMBER,
-        number_id=message.number_id,
-        message_id=message.id,
-        source=ConsentSource.FAMILY,
-        at=message.created_at,
     )
 
 
