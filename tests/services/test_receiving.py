@@ -251,7 +251,7 @@ class TestConsent:
             ConsentScope.SCHOOL,
             ConsentSource.FAMILY,
         )
-        assert event.message_id == (await the(town, Message)).id
+        assert event.message_id == (await the(town, Message, col(Message.direction) == Direction.IN)).id
 
     @pytest.mark.parametrize(
         "body", ["we have got to STOP this bill", "bus stop?", "Please stop texting me", "YES", ""]
