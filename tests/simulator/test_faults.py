@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -271,6 +272,29 @@ def test_the_same_seed_strikes_the_same_texts_in_whatever_order_they_come(simula
     assert run(FAMILIES[::-1], seed=7) == first
     assert run(FAMILIES, seed=8) != first
     assert set(first.values()) == {201, 500, 429, 503}
+
+
+EVERY_SEND_FAULT = {"lost_before", "lost_after", "cut_off", "failed_after", "too_many", "unavailable", "queue_full"}
+
+
+async def test_a_run_with_every_fault_repeats_whatever_the_threads_do(simulate: Simulate, tmp_path: Path) -> None:
+    runs = [await hurried_run(simulate(data_path=tmp_path / name)) for name in ("one", "two")]
+    assert runs[0] == runs[1]
+    outcomes, on_the_phones = runs[0]
+    done = {to for to, outcome in outcomes.items() if outcome == "Accepted"}
+    assert done < on_the_phones, "some were taken without an answer"
+
+
+async def hurried_run(simulation: Simulation) -> tuple[dict[str, str], set[str]]:
+    """Sixty families are written to at once: what the client makes of each answer, and for whom a text was taken."""
+    simulation.buy(SCHOOL)
+    trouble(simulation, seed=11, sends=dict.fromkeys(EVERY_SEND_FAULT, 0.09))
+    gateway = TwilioGateway(settings_for(simulation.config.base_url, twilio_auth_token=TOKEN))
+    outcomes = await asyncio.gather(*[gateway.send(text(family)) for family in FAMILIES])
+    await gateway.aclose()
+    assert struck(simulation)["sends"].keys() == EVERY_SEND_FAULT
+    taken = {message.to for message in simulation.twilio.messages.list()}
+    return {to: type(outcome).__name__ for to, outcome in zip(FAMILIES, outcomes, strict=True)}, taken
 
 
 def test_the_second_try_of_a_text_has_its_own_chance() -> None:
