@@ -86,6 +86,13 @@ def upgrade() -> None:
     sa.UniqueConstraint('thread_id', name=op.f('uq_pair_thread_id'))
     )
     op.create_index(op.f('ix_pair_number_id'), 'pair', ['number_id'], unique=False)
+    op.create_table('unknown_number',
+    sa.Column('sid', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('e164', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('label', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('found_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('sid', name=op.f('pk_unknown_number'))
+    )
     op.create_table('alert',
     sa.Column('id', sa.BigInteger(), nullable=False),
     sa.Column('kind', sa.Text(), nullable=False),
@@ -223,6 +230,7 @@ def downgrade() -> None:
     op.drop_table('alert')
     op.drop_index(op.f('ix_pair_number_id'), table_name='pair')
     op.drop_table('pair')
+    op.drop_table('unknown_number')
     op.drop_table('campaign')
     op.drop_table('reconciliation')
     op.drop_table('process')

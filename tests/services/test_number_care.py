@@ -27,7 +27,7 @@ from tp_inbox.domain.errors import Invalid, NotAllowed, Unavailable
 from tp_inbox.domain.operating import AlertKind
 from tp_inbox.services.leaving import Plan
 from tp_inbox.services.number_admin import IN_USE
-from tp_inbox.services.ports import CarrierAway, NumberRefused
+from tp_inbox.services.ports import BoughtNumber, CarrierAway, NumberRefused
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.tables import Alert, AuditEntry, Message, Number, Pair
 from tp_inbox.storage.tables.messages import NumberState as N
@@ -276,6 +276,19 @@ class TestTheCarriersList:
         assert "(312) 555-0100 are led somewhere else" in (await alerts(town, AlertKind.NUMBER_MISPLACED))[0]
         await town.wired.number_care.compare_with_carrier()
         assert await alerts(town, AlertKind.NUMBER_MISPLACED) == []
+
+    async def test_a_number_that_nobody_knows_here_is_listed_because_it_costs_money(self, town: Town) -> None:
+        town.gateway.bought["+12025550177"] = BoughtNumber("PN" + "7" * 32, "+12025550177")
+        town.gateway.labels["+12025550177"] = "Attendance calls"
+        admin, diana = town.wired.services.number_admin, await town.actor("diana")
+        for _ in range(2):
+            await town.wired.number_care.compare_with_carrier()
+        assert [(row.number, row.label) for row in await admin.unknown(diana)] == [
+            ("(202) 555-0177", "Attendance calls")
+        ]
+        del town.gateway.bought["+12025550177"]
+        await town.wired.number_care.compare_with_carrier()
+        assert await admin.unknown(diana) == []
 
     async def test_while_the_carrier_is_away_nothing_is_changed(self, town: Town) -> None:
         town.gateway.away = True

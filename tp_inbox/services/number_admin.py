@@ -23,7 +23,7 @@ from tp_inbox.services.number_limits import Limits, is_rented
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.queries.words import named
-from tp_inbox.storage.tables import Campaign, Message, Number, Pair, School, Staff
+from tp_inbox.storage.tables import Campaign, Message, Number, Pair, School, Staff, UnknownNumber
 from tp_inbox.storage.tables.messages import Direction, NumberState
 
 ROWS_A_PAGE = 50
@@ -101,6 +101,14 @@ class NumberSummary:
 
 
 @dataclass(frozen=True)
+class UnknownRow:
+    """A number that the account pays for and this inbox does not use. ``label``: its name in the carrier's console."""
+
+    number: str
+    label: str
+
+
+@dataclass(frozen=True)
 class NumberPage:
     """``more``: whether others follow; the last row's id asks for them."""
 
@@ -133,6 +141,13 @@ class NumberAdmin:
             row = (await session.execute(_rows().where(col(Number.id) == number_id))).one_or_none()
             segments, families = await _segments_of(session, [number_id]), await _families_of(session, [number_id])
         return self._row(row, segments, families) if row else None
+
+    async def unknown(self, actor: Actor) -> list[UnknownRow]:
+        """What the account pays for besides, as of the last comparison: of another product, or left over."""
+        access.require(access.manages_schools(actor), access.SCHOOLS_ONLY)
+        async with self._db.reading() as session:
+            found = await session.scalars(select(UnknownNumber).order_by(col(UnknownNumber.e164)))
+            return [UnknownRow(display_phone(number.e164), number.label) for number in found]
 
     async def release(self, actor: Actor, number_id: int) -> None:
         """Gives it back for good: one in quarantine, or a shared one that no family knows. Who texts it afterwards

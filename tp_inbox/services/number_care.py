@@ -9,7 +9,7 @@ import logging
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, false, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -28,7 +28,7 @@ from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
 from tp_inbox.storage.queries.scope import inbox_ref
-from tp_inbox.storage.tables import Alert, Campaign, Inbox, Message, Number, Pair, School, Thread
+from tp_inbox.storage.tables import Alert, Campaign, Inbox, Message, Number, Pair, School, Thread, UnknownNumber
 from tp_inbox.storage.tables.messages import NumberState
 
 log = logging.getLogger(__name__)
@@ -162,6 +162,7 @@ class NumberCare:
         """
         began = utc_now()
         theirs = {number.sid: number for number in await self._gateway.our_numbers()}
+        await self._note_unknown(theirs.values())
         ours = await self._ours(before=began - JUST_BOUGHT)
         missing = [number for number in ours if number.sid not in theirs]
         if missing and len(missing) == len(ours) > 1:
@@ -177,6 +178,16 @@ class NumberCare:
         query = select(Number).where(col(Number.sid).is_not(None), col(Number.state).in_(THERE), bought_before)
         async with self._db.reading() as session:
             return list(await session.scalars(query))
+
+    async def _note_unknown(self, theirs: Iterable[CarrierNumber]) -> None:
+        """What costs money and is not used here: of another product, or left over."""
+        async with self._db.transaction() as session:
+            known = select(col(Number.e164), col(Number.sid)).where(col(Number.state) != NumberState.RELEASED)
+            ours = {word for row in await session.execute(known) for word in row}
+            await session.execute(delete(UnknownNumber))
+            session.add_all(
+                UnknownNumber(sid=n.sid, e164=n.e164, label=n.label) for n in theirs if not {n.sid, n.e164} & ours
+            )
 
     async def _tell_none_is_there(self) -> None:
         async with self._db.transaction() as session:

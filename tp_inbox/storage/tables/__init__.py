@@ -14,7 +14,7 @@ from tp_inbox.storage.tables.messages import (
     ReadMarker,
     Thread,
 )
-from tp_inbox.storage.tables.operations import Alert, Difference, Process, Reconciliation
+from tp_inbox.storage.tables.operations import Alert, Difference, Process, Reconciliation, UnknownNumber
 from tp_inbox.storage.tables.records import AuditEntry, AuditSeal, OversightReading
 from tp_inbox.storage.tables.roles import Assignment, GroupSchool, Role, SchoolGroup
 from tp_inbox.storage.tables.staff import (
@@ -66,5 +66,6 @@ __all__ = [
     "Staff",
     "Student",
     "Thread",
+    "UnknownNumber",
     "Watermark",
 ]

@@ -75,3 +75,14 @@ class Difference(SQLModel, table=True):
     message_id: int | None = maybe("message.id")
     mended: bool = Field(default=False, description="it was put right by itself")
     at: datetime = now()
+
+
+class UnknownNumber(SQLModel, table=True):
+    """A number that the carrier rents to the account and that this inbox does not use, as of the last comparison."""
+
+    __tablename__ = "unknown_number"
+
+    sid: str = Field(primary_key=True)
+    e164: str
+    label: str = Field(default="", description="as it is called in the carrier's console")
+    found_at: datetime = now()
