@@ -74,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_school(commands.add_parser("school", help="schools, before anybody can add them on the page"))
     _add_staff(commands.add_parser("staff", help="accounts of the people who work here"))
     _add_audit(commands.add_parser("audit", help="the audit log: prove it, seal it, take old names out of it"))
+    reconcile = commands.add_parser("reconcile", help="compare with the carrier's ledger now, and mend what differs")
+    reconcile.add_argument("--since", type=date.fromisoformat, metavar="DATE", help="YYYY-MM-DD; else two days ago")
+    reconcile.set_defaults(run=_reconcile)
     commands.add_parser("doctor", help="look everything over, and say what to do").set_defaults(run=_doctor)
     bench = commands.add_parser("bench", help="measure, and write bench/report.json", add_help=False)
     bench.set_defaults(run=_bench)
@@ -248,6 +251,12 @@ def _staff(options: argparse.Namespace) -> None:
     about = ("email", "name", "title", "role", "school")
     told = {name: getattr(options, name) for name in about if hasattr(options, name)}
     print(asyncio.run(wiring.run_staff_command(_settings_beside_a_demonstration(), options.action, **told)))
+
+
+def _reconcile(options: argparse.Namespace) -> None:
+    from tp_inbox import wiring
+
+    print(asyncio.run(wiring.run_reconciliation(_settings_beside_a_demonstration(), options.since)))
 
 
 def _verify_audit_log(options: argparse.Namespace) -> int:

@@ -49,6 +49,7 @@ from tp_inbox.services.processes import Beat, Processes
 from tp_inbox.services.queueing import Queues
 from tp_inbox.services.receiving import Receiving
 from tp_inbox.services.reconciliations import Reconciliations
+from tp_inbox.services.reconciling import RECONCILED, Reconciling
 from tp_inbox.services.reporting import Reporting
 from tp_inbox.services.roles import Roles
 from tp_inbox.services.router import Router
@@ -107,6 +108,7 @@ class Wired:
     dispatching: Dispatching
     reporting: Reporting
     polling: Polling
+    reconciling: Reconciling
     calls: Calls
     numbers: Numbers
     joining: Joining
@@ -165,6 +167,7 @@ def wire(settings: Settings, gateway: SmsGateway | None = None, kind: ProcessKin
         ),
         reporting=reporting,
         polling=Polling(db, gateway, reporting, receiving),
+        reconciling=Reconciling(db, gateway, reporting, receiving),
         calls=Calls(db),
         numbers=Numbers(db, gateway),
         joining=Joining(db, gateway),
@@ -239,6 +242,7 @@ def crew_of(wired: Wired) -> Crew:
     return Crew(
         dispatching=wired.dispatching,
         polling=wired.polling,
+        reconciling=wired.reconciling,
         receiving=wired.receiving,
         numbers=wired.numbers,
         joining=wired.joining,
@@ -321,6 +325,20 @@ async def examine(settings: Settings) -> AsyncIterator[tuple[str, doctor.Finding
     finally:
         await desk.aclose()
         await db.close()
+
+
+async def run_reconciliation(settings: Settings, since: date | None = None) -> str:
+    """``tp-inbox reconcile``: compares both ledgers from that day on, and says what was found. Raises a Refusal."""
+    wired = wire(settings)
+    try:
+        await wired.require_safe_start()
+        async with locks.held(wired.db, RECONCILED) as ours:
+            if not ours:
+                return "A comparison is running already. What it finds is shown under Admin, Numbers."
+            start = await wired.reconciling.start_of(since) if since else None
+            return str(await wired.reconciling.reconcile(start))
+    finally:
+        await wired.close()
 
 
 async def verify_audit_log(settings: Settings, head: str) -> Report:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
 
 from tp_inbox.domain.errors import Unavailable
 from tp_inbox.services.dispatching import Dispatching
@@ -19,6 +21,7 @@ from tp_inbox.services.numbers import Numbers
 from tp_inbox.services.polling import Polling
 from tp_inbox.services.ports import CarrierAway
 from tp_inbox.services.receiving import Receiving
+from tp_inbox.services.reconciling import RECONCILED, Reconciling
 from tp_inbox.services.sealing import Sealing
 from tp_inbox.services.sessions import Sessions
 from tp_inbox.services.unsubscribing import Unsubscribing
@@ -32,6 +35,8 @@ IDLE_SECONDS = 1.0
 """How long the dispatcher sleeps when nothing wakes it: the wait of a text whose retry is due."""
 ONE_AT_A_TIME = {"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
 """A turn that comes late is taken late, once."""
+EVERY_HOUR = CronTrigger(minute=17, timezone="UTC")
+"""For what is done at an hour on somebody's clock: the service knows whose, and whether it is time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class Crew:
 
     dispatching: Dispatching
     polling: Polling
+    reconciling: Reconciling
     receiving: Receiving
     numbers: Numbers
     joining: Joining
@@ -56,8 +62,9 @@ class Worker:
         self._only_one = only_one
         self._wake = asyncio.Event()
         self._turns: set[asyncio.Task[object]] = set()
-        self._jobs: list[tuple[str, int, Job]] = [
+        self._jobs: list[tuple[str, int | CronTrigger, Job]] = [
             ("poll delivery status", poll_seconds, crew.polling.poll),
+            (RECONCILED, EVERY_HOUR, crew.reconciling.reconcile_at_night),
             ("look up doubtful texts", 10, crew.dispatching.look_up_doubtful),
             ("route waiting webhooks", 5, crew.receiving.route_waiting),
             ("forget old sign-in failures", 3600, crew.sessions.forget_old_failures),
@@ -75,8 +82,9 @@ class Worker:
         """Until it is cancelled."""
         self._crew.dispatching.on_room = self.wake
         scheduler = AsyncIOScheduler()
-        for name, seconds, job in self._jobs:
-            scheduler.add_job(self._turn, "interval", (name, job), seconds=seconds, id=name, **ONE_AT_A_TIME)
+        for name, when, job in self._jobs:
+            trigger = IntervalTrigger(seconds=when) if isinstance(when, int) else when
+            scheduler.add_job(self._turn, trigger, (name, job), id=name, **ONE_AT_A_TIME)
         scheduler.start()
         try:
             await asyncio.gather(self._dispatch(), self._buy_numbers())

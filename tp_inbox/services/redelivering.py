@@ -16,6 +16,7 @@ from tp_inbox.services.handovers import mark_doubled, sids_of, standings
 from tp_inbox.services.outbox import advance_message, announce_status
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.tables import EarlierHandover, Message
+from tp_inbox.storage.tables.messages import Purpose
 
 
 async def take(session: AsyncSession, message: Message, sid: str, told: Delivery) -> None:
@@ -35,9 +36,10 @@ async def take(session: AsyncSession, message: Message, sid: str, told: Delivery
 
 
 def _wait_before_again(message: Message, handovers: list[Delivery]) -> timedelta | None:
-    """None, too, when a person has sent it again, or when it would be too old by then."""
+    """None, too, when a person has sent it again, when it is not from here, or when it would be too old by then."""
     wait = wait_before_again(handovers, message.redelivered, random.random())  # noqa: S311 - no secret
-    if wait is None or message.retried or utc_now() + wait > message.created_at + TOO_OLD:
+    not_ours = message.retried or message.purpose is Purpose.FOUND
+    if wait is None or not_ours or utc_now() + wait > message.created_at + TOO_OLD:
         return None
     return wait
 
