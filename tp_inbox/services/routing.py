@@ -32,12 +32,11 @@ async def routed(session: AsyncSession, text: InboundText) -> Message | None:
 
     What comes for somebody who has left goes to their successor's thread, and an automatic reply may be queued.
     """
-    phone = await _phone(session, text.sender)
-    found = (await session.execute(WHERE_IT_GOES, {"recipient": text.recipient, "phone": phone.id})).one_or_none()
-    if found is None:
+    where = await thread_with(session, text.sender, text.recipient)
+    if where is None:
         log.error("receiving: %s came to a number that is not ours", text.sid)
         return None
-    thread, number = await _thread(session, found, phone), found.Number
+    thread, number, phone = where
     left = await succession.who_has_left(session, number, thread)
     if left is not None:
         thread = await succession.thread_that_goes_on(session, thread)
@@ -51,6 +50,15 @@ async def routed(session: AsyncSession, text: InboundText) -> Message | None:
     if left is not None:
         await succession.reply_to(session, left, number, phone, message, _reading(text), was_closed=was_closed)
     return message
+
+
+async def thread_with(session: AsyncSession, family: str, ours: str) -> tuple[Thread, Number, FamilyPhone] | None:
+    """Where a family's phone and a number of ours meet, under the phone's lock; made when they never have. None when
+    the number is not ours.
+    """
+    phone = await _phone(session, family)
+    found = (await session.execute(WHERE_IT_GOES, {"recipient": ours, "phone": phone.id})).one_or_none()
+    return (await _thread(session, found, phone), found.Number, phone) if found else None
 
 
 _paired = aliased(Thread, name="paired")
