@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -74,9 +74,8 @@ class Receiving:
         """Stores the text as it came; the new row's id, or None when this SID is there already. Whoever routes it
         finds it there. Raises Unavailable when it could not be stored.
         """
-        async with self._db.reading() as session:
-            stored = await session.execute(STORE, _row(text, source))
-            return stored.scalar_one_or_none()
+        async with self._db.connection() as connection:
+            return (await connection.execute(STORE, _row(text, source))).scalar_one_or_none()
 
     async def receive(self, text: InboundText, source: str = "webhook") -> None:
         """Stores the text and routes it; the same SID again does nothing. Routing that fails is tried again by a job.
@@ -268,8 +267,18 @@ def _row(text: InboundText, source: str) -> dict[str, Any]:
 
 def _form(text: InboundText) -> dict[str, Any]:
     """As JSON can hold it: half a surrogate pair, which no database can, becomes a question mark."""
-    form = asdict(replace(text, raw={})) | {"raw": dict(text.raw), "received_at": text.received_at.isoformat()}
-    return json.loads(json.dumps(form, ensure_ascii=False).encode(errors="replace"))
+    form = {
+        "sid": text.sid,
+        "sender": text.sender,
+        "recipient": text.recipient,
+        "body": text.body,
+        "media": [list(one) for one in text.media],
+        "opt_out_type": text.opt_out_type,
+        "raw": dict(text.raw),
+        "received_at": text.received_at.isoformat(),
+    }
+    written = json.dumps(form, ensure_ascii=False)
+    return form if written.isascii() else json.loads(written.encode(errors="replace"))
 
 
 def _text(form: dict[str, Any]) -> InboundText:

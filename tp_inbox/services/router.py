@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 LANES = 3
 """So many texts are routed at once, so that one whose family is just being written to holds up nobody else's."""
 POURING, POURING_SECONDS = 10, 0.25
-"""When so many come in so short a time, storing goes first: each lane routes one in that time, the worker the rest."""
+"""When so many come in so short a time, storing goes first: a lane routes one in that time, the worker the rest."""
 LOOK_SECONDS = 5.0
 
 
@@ -37,7 +37,7 @@ class Router:
     def wake(self) -> None:
         """Something waits to be routed."""
         self._more = True
-        if self._running < LANES:
+        if self._running < (1 if self._is_pouring() else LANES):
             self._running += 1
             lane = asyncio.create_task(self._route())
             self._lanes.add(lane)
