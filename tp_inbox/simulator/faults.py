@@ -7,8 +7,10 @@ the same has come before: the same events are struck the same way in every run, 
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from hashlib import blake2b
@@ -120,7 +122,17 @@ class Trouble:
     """What goes wrong at present, and how often it has since it was switched on."""
 
     def __init__(self) -> None:
+        self._is_over = asyncio.Event()
         self.switch(Faults())
+
+    def close(self) -> None:
+        """The simulator stops: nothing is slow any more."""
+        self._is_over.set()
+
+    async def dawdle(self) -> None:
+        """As long as a slow answer takes."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._is_over.wait(), self.faults.slow_seconds)
 
     def switch(self, faults: Faults) -> None:
         """From now on these, counted from nothing: the same events are struck again as they were the first time."""

@@ -48,7 +48,7 @@ class Mishaps:
             "too_many": lambda: exchange.refuse(20429, {"Retry-After": str(self._trouble.faults.retry_after)}),
             "unavailable": lambda: exchange.refuse(20503),
             "queue_full": lambda: exchange.refuse(21611),
-            "slow": lambda: exchange.do_slowly(self._trouble.faults.slow_seconds),
+            "slow": lambda: exchange.do_slowly(self._trouble.dawdle()),
         }
         await ways[fault]()
 
@@ -101,9 +101,9 @@ class _Exchange:
         await self._done()
         await self.refuse(20500)
 
-    async def do_slowly(self, seconds: float) -> None:
+    async def do_slowly(self, wait: Awaitable[None]) -> None:
         answer = await self._done()
-        await asyncio.sleep(seconds)
+        await wait
         for part in answer:
             await self._send(part)
 

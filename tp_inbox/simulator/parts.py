@@ -31,8 +31,9 @@ class Simulator:
     hub: Hub
 
     async def close(self) -> None:
-        """Stops carrying and ends the pages' streams; twice is harmless."""
+        """Stops carrying, and ends the pages' streams and slow answers; twice is harmless."""
         self.hub.close()
+        self.trouble.close()
         await self.carrier.stop()
 
 
