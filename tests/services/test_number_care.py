@@ -191,6 +191,13 @@ class TestGivingBack:
         entries = await rows(town, AuditEntry, col(AuditEntry.actor_id) == town.staff["diana"])
         assert entries[-1].facts["change"] == "released"
 
+    async def test_a_stopped_number_of_somebody_who_left_goes_on_in_quarantine(self, town: Town) -> None:
+        await give_number(town, "alice", ALICES_NUMBER)
+        await change(town, Number, col(Number.e164) == ALICES_NUMBER, state=N.STOPPED, problem="Not ready.")
+        alices = await alice_leaves(town)
+        await town.wired.services.lanes.resume_number(await town.actor("diana"), alices.id)
+        assert (await number(town, ALICES_NUMBER)).state is N.QUARANTINED
+
     async def test_a_number_in_use_is_not_given_back(self, town: Town) -> None:
         with pytest.raises(Invalid, match=IN_USE[:30]):
             await town.wired.services.number_admin.release(await town.actor("diana"), (await number(town)).id)

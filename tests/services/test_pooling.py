@@ -14,6 +14,7 @@ from tests.cast import MIA, OMAR, ROSA, Town
 from tests.services.steps import LINCOLN, change, give_number, message, receive, rows, the
 from tp_inbox.domain.errors import Unavailable
 from tp_inbox.services.number_limits import Limits
+from tp_inbox.services.numbers import Numbers
 from tp_inbox.services.sending import Sending
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.tables import Contact, FamilyPhone, Guardianship, Message, Number, Pair, Student
@@ -163,3 +164,13 @@ async def _family(town: Town, e164: str) -> str:
         session.add(Guardianship(student_id=student.id, contact_id=contact.id))
     town.phones[e164] = phone.id
     return e164
+
+
+async def test_a_limit_that_was_lowered_stops_what_was_wanted_before(town: Town) -> None:
+    text = await send(town, "alice", limits=replace(POOL_ONLY, personal=9))
+    numbers = Numbers(town.wired.db, town.gateway, NOTHING_MORE)
+    assert await numbers.buy_wanted() == 0
+    waiting = await the(town, Number, col(Number.id) == text.number_id)
+    assert (waiting.state, waiting.problem) == (NumberState.WANTED, "The monthly limit for numbers is reached.")
+    await change(town, Number, next_attempt_at=utc_now())
+    assert await town.wired.numbers.buy_wanted() == 1

@@ -106,7 +106,9 @@ async def let_go_on(session: AsyncSession, actor: Actor, number: Number) -> None
     """A stopped number, locked, is used again, or bought if it was never got. Raises Invalid when it is not stopped."""
     if number.state is not NumberState.STOPPED:
         raise Invalid(NOT_STOPPED)
-    number.state = NumberState.ACTIVE if number.sid else NumberState.WANTED
+    left = number.quarantined_until is not None
+    used = NumberState.QUARANTINED if left else NumberState.ACTIVE
+    number.state = used if number.sid else NumberState.WANTED
     number.problem, number.next_attempt_at = "", utc_now()
     for kind in (AlertKind.NUMBER_STOPPED, AlertKind.NUMBER_NOT_BOUGHT):
         await alerts.settle(session, kind, number.id, actor.staff_id)

@@ -13,6 +13,7 @@ from tp_inbox.storage.tables import Campaign, Number
 from tp_inbox.storage.tables.messages import NumberState
 
 _CAP_LOCK = 7_100_001
+HALF_A_CENT = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,12 @@ async def count(session: AsyncSession, *conditions: ColumnElement[bool] | Mapped
     return await session.scalar(select(func.count()).select_from(Number).where(is_rented(), *conditions)) or 0
 
 
-async def is_affordable(session: AsyncSession, limits: Limits) -> bool:
-    """Whether one more number stays within the spending cap."""
+async def is_affordable(session: AsyncSession, limits: Limits, *, bought_only: bool = False) -> bool:
+    """Whether one more number stays within the spending cap: beside all that are wanted, or that are bought."""
     if limits.spending is None:
         return True
-    return (await count(session) + 1) * limits.price <= limits.spending + 1e-9
+    among = [col(Number.state) != NumberState.WANTED] if bought_only else []
+    return (await count(session, *among) + 1) * limits.price <= limits.spending + HALF_A_CENT
 
 
 async def has_room(session: AsyncSession, limits: Limits, campaign_id: int) -> bool:

@@ -46,6 +46,7 @@ STOPPED = "Texts from this number are stopped: {problem} Your district administr
 CAMPAIGN_STOPPED = "Texts from this school’s numbers are stopped. Your district administrator has to mend it."
 LONGEST_WAIT = timedelta(minutes=10)
 LEASE = timedelta(minutes=2)
+SPENT = "The monthly limit for numbers is reached."
 TAKEN = "Another number of ours has just taken the one that was chosen."
 LABEL_LENGTH = 64
 WORTH_AN_ALERT = 8
@@ -153,9 +154,10 @@ def owned_by(inbox: InboxRef) -> Select[Number]:
 class Numbers:
     """Buying, which the worker does: no person waits for it, and no crash buys twice."""
 
-    def __init__(self, db: Database, gateway: SmsGateway) -> None:
+    def __init__(self, db: Database, gateway: SmsGateway, limits: Limits) -> None:
         self._db = db
         self._gateway = gateway
+        self._limits = limits
 
     async def buy_wanted(self) -> int:
         """Buys what is wanted and due; how many were bought."""
@@ -187,7 +189,10 @@ class Numbers:
         return True
 
     async def _choose(self, number: Number) -> str | None:
-        """Writes down which number we are about to buy before buying it; None when another took it first."""
+        """Writes down which number we are about to buy before buying it; None when it may not, or another took it."""
+        if not await self._may_buy():
+            await self._put_off(number, SPENT, stop=False)
+            return None
         candidate = await self._gateway.available_number(number.area_code or None)
         try:
             async with self._db.transaction() as session:
@@ -196,6 +201,11 @@ class Numbers:
             await self._put_off(number, TAKEN, stop=False)
             return None
         return candidate
+
+    async def _may_buy(self) -> bool:
+        """The limit may have been lowered since the number was wanted."""
+        async with self._db.reading() as session:
+            return await number_limits.is_affordable(session, self._limits, bought_only=True)
 
     async def _finish(self, number: Number, bought: BoughtNumber) -> None:
         async with self._db.transaction() as session:
