@@ -44,6 +44,8 @@ def test_the_carriers_eight_words_are_certain_and_answered_by_the_carrier(word: 
         "DUNG", "Dừng", "DỪNG LẠI", "Dừng lại, cảm ơn", "Hủy",
         "توقف", "إيقاف", "أوقف", "من فضلك توقف", "إلغاء الاشتراك", "قف",
         "Jooji", "Fadlan jooji", "СТОП", "стоп!", "Отписаться, пожалуйста", "Sispann", "Tanpri sispann", "退订",
+        "unsuscribe", "Unsubcribe please", "Stop?", "STOP 🛑🛑", "Deténganse por favor", "dừng lại đi",
+        "Стоп, будь ласка", "Досить", "توقف کنید", "停止",
     ],
 )  # fmt: skip
 def test_a_stop_word_alone_or_with_a_courtesy_is_certain_and_ours_to_answer(body: str) -> None:
@@ -66,6 +68,13 @@ def test_a_stop_word_alone_or_with_a_courtesy_is_certain_and_ours_to_answer(body
         "Jooji fariimaha", "Fariimaha jooji", "Ha ii soo dirin fariimo",
         "Не пишите мне больше", "больше не присылайте", "Перестаньте мне писать", "удалите меня из списка",
         "Pa voye mesaj ban mwen ankò", "Sispann voye mesaj",
+        "Stop - not my kid", "no thanks stop", "NO MORE", "remove", "Wrong number", "You have the wrong number",
+        "how do I stop these texts?", "STOP\n\nSent from my phone", "I'd like to opt out",
+        "No quiero recibir más mensajes", "no quiero mas mensajes", "ya no me manden mensajes", "Basta ya",
+        "Không nhắn tin nữa", "Ngừng gửi", "Я не хочу получать сообщения", "Не надо больше сообщений",
+        "Не пишіть мені", "Припиніть надсилати", "Не хочу більше отримувати повідомлення",
+        "Não quero mais receber mensagens", "Parem de me mandar mensagens", "Não me escreva",
+        "Mwen pa vle resevwa mesaj ankò", "لا أريد رسائل", "كفى", "دیگر پیام نفرستید", "请停止发短信", "不要再发了",
     ],
 )  # fmt: skip
 def test_a_reasonable_wording_asks_the_member_of_staff(body: str) -> None:
@@ -82,6 +91,11 @@ def test_a_reasonable_wording_asks_the_member_of_staff(body: str) -> None:
         "Can you take him off the bus list?", "No me llegan mensajes", "Es muy alto", "No me escribieron",
         "Đúng", "Đúng rồi, cảm ơn", "Chị Dung đây", "Стоп-кран сломан", "Он не пишет", "Il n'y a plus de place",
         "plus de messages", "لا ترسلوا ابني الى البيت اليوم", "Thank you", "ok thanks", "stopping by", "nonstop",
+        "I'm going to stop by", "Can we stop the medication?", "He needs to stop bullying my son", "stop the bus",
+        "Stop sending my son to the office", "The meeting will end at 3", "no more homework please?",
+        "cancelar la cita",
+        "No quiero que falte a clase", "I gave the office a wrong number for the dentist", "STOP THIS BULLYING",
+        "Не хочу опоздать", "Ela não quer ir", "He wears a stop sign for Halloween - cute",
     ],
 )  # fmt: skip
 def test_ordinary_talk_is_left_alone(body: str) -> None:

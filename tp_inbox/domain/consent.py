@@ -76,7 +76,7 @@ def _verdict(said: str, body: str) -> Verdict:
 
 
 def _has_stop_sentence(body: str) -> bool:
-    sentences = re.split(r"[.!?;,:\n،؟。！，]+", body)
+    sentences = re.split(r"[.!?;,:\n،؟。！，]+|\s[-–—]+\s", body)
     return any(_STOP_SENTENCE.fullmatch(_telling(_normal(sentence))) for sentence in sentences)
 
 
@@ -111,20 +111,23 @@ _COURTESY = _said(
 )
 
 _STOP = _said(
-    "stop, stop all, stopall, unsubscribe, opt out, optout, quit, revoke, alto, pare, paren, parar, detener, arret,"
-    "arrêt, arreter, arrêter, arrêtez, désabonner, desabonner, dừng, dừng lại, ngừng, ngừng lại, jooji, joogso, стоп,"
+    "stop, stop all, stopall, unsubscribe, unsubcribe, unsuscribe, opt out, optout, quit, revoke, alto, pare, paren,"
+    "parar, detener,"
+    "deténgase, deténganse, detengase, detenganse, arret,"
+    "arrêt, arreter, arrêter, arrêtez, désabonner, desabonner, dừng, dừng lại, dừng lại đi, dung lai,"
+    "ngừng, ngừng lại, jooji, joogso, стоп,"
     "отписаться, отписка, прекратите, прекратить, відписатися, sispann, توقف, توقفوا, ايقاف, اوقف, اوقفوا,"
-    "الغاء الاشتراك, لغو اشتراك, 停止, 请停止, 退订"
+    "الغاء الاشتراك, لغو اشتراك, توقف کنید, 停止, 请停止, 退订"
 )
 """Means an end of texts even with a courtesy beside it."""
 
 _STOP_ALONE = _said(
     "cancel, end, cancelar, baja, basta, annuler, dung, hủy, huỷ, kanpe, anile, sair, отмена, хватит, остановить,"
-    "الغاء, قف, 取消"
+    "досить, الغاء, لغو, قف, 取消, 停"
 )
 """Certain only when nothing else is said: "Cancel, thank you" may be about an appointment."""
 
-_STOP_SENTENCE = re.compile(rf"{_STOP.pattern}(?:it|this|that|these)?")
+_STOP_SENTENCE = re.compile(rf"(?:no )?{_STOP.pattern}(?:it|this|that|these)?")
 
 _START = _said(
     "start, unstop, opt in, optin, subscribe, resume, comenzar, iniciar, empezar, reanudar, commencer, démarrer,"
@@ -149,20 +152,31 @@ _LIKELY = re.compile(
             rf"\b(?:remove|unsubscribe) {_NUMBER}\b|\bdelete (?:my|this|our) (?:number|phone)\b",
             r"\b(?:to|me|us) (?:unsubscribe|opt out)\b|\bopt (?:me|us) out\b",
             r"\bi (?:said|say|wish to|would like to|want (?:this |these |it |you )?to) stop$",
+            r"^(?:remove|no more)$|^wrong (?:number|person)\b|\byou have (?:the|a) wrong (?:number|person)\b",
+            r"\bno (?:quiero|queremos|deseo) (?:recibir )?(?:más |mas )?(?:sus )?(?:mensajes|textos)\b|^basta ya$",
             r"\bno (?:me|nos) (?:mande|envíe|envie)[ns]? (?:más |mas )?(?:mensajes|textos)\b",
             r"\bno (?:me|nos) (?:escriba|textee|contacte)[ns]?\b|\bno (?:más|mas) (?:mensajes|textos)\b",
             r"\bdeje[ns]? de (?:enviar|mandar|escribir|textear)\w*|\bdar(?:me|nos)? de baja\b",
             r"\b(?:quíte|quite|sáque|saque|elimíne|elimine|bórre|borre)n?(?:me|nos) de (?:la|esta|su) lista\b",
             r"\barrêtez de \w*(?:envoy|écri|contact)\w*|\bne (?:me |nous |m)?(?:envoy|écri|contact)\w+ plus\b",
             r"\bdésabonne[zr] (?:moi|nous)\b|\bveux plus (?:de|recevoir)\b|\b(?:retir|enlev)ez moi de\b",
+            r"\b(?:ngừng|dừng) gửi$|\bkhông (?:nhắn tin|gửi tin|nhận tin)(?: \w+)* nữa$",
             r"\b(?:đừng|dừng|ngừng|dung|ngung) (?:nhắn|nhan|(?:gửi|gui)(?: \w+){0,2} tin)\b",
             r"\bلا (?:تراسل|ترسل\w* (?:\w+ ){0,2}(?:ال)?رسائل)|\b(?:توقف|اوقف)وا? (?:عن|ال?رسائل|ارسال)",
+            r"\bلا (?:اريد|نريد) (?:\w+ ){0,2}(?:ال)?رسائل|^كفى$|\bپیام (?:\w+ ){0,2}ن(?:ف|د)رست\w*",
             r"\bjooji(?:ya)? f+ar+iim\w+|\bf+ar+iim\w+ jooji\w*|\bha i+ soo (?:dir|qor)\w+",
             r"\bне (?:пишите|присылайте|отправляйте|шлите) (?:мне|нам|сюда|больше|сообщ\w+|смс)\b",
             r"\bбольше не (?:пишите|присылайте|отправляйте|шлите)\b|\b(?:удалите|отпишите) (?:меня|нас)\b",
             r"\b(?:перестаньте|прекратите|хватит) (?:мне |нам )?(?:писать|присылать|отправлять|слать)\b",
+            r"\bне хочу (?:больше )?получать\b|\bне надо (?:больше )?(?:писать|присылать|сообщ\w+|смс)\b",
+            r"\bне (?:пишіть|надсилайте|шліть) (?:мені|нам|сюди|більше|повідомл\w+|смс)\b",
+            r"\bбільше не (?:пишіть|надсилайте)\b|\bне хочу (?:більше )?отримувати\b",
+            r"\b(?:перестаньте|припиніть|досить) (?:мені |нам )?(?:писати|надсилати|слати)\b",
+            r"\bn[ãa]o (?:quero|queremos)(?: mais)? (?:receber )?(?:mais )?(?:suas )?mensagens\b",
+            r"\bparem? de (?:me |nos )?(?:enviar|mandar|escrever)\w*|\bn[ãa]o (?:me|nos) (?:mande|envie|escreva)m?\b",
+            r"\bpa vle (?:resevwa )?(?:plis )?mesaj\b",
             r"\bpa (?:voye|ekri)(?: \w+){0,2} mesaj\b|\bpa ekri (?:m|mwen|nou)\b|\bsispann (?:voye|ekri)\b",
-            r"(?:不要|别)再?(?:给我)?发(?:短信|信息|消息)",
+            r"(?:不要|别|停止)再?(?:给我)?发(?:短信|信息|消息)|(?:不要|别)再?发了",
         )
     )
 )
