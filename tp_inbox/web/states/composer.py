@@ -122,6 +122,16 @@ class ComposerState(rx.State):
             await thread._to_the_end()
             thread._append(message)
 
+    async def _look_again(self) -> None:
+        """Consent or permissions changed: the thread's head anew. Where that opens the composer again, it goes on where
+        the draft has come to.
+        """
+        thread = await self.get_state(ThreadState)
+        was_closed = thread.head.closed
+        await thread._look_again()
+        if was_closed and thread.head.id and not thread.head.closed:
+            self._show(await self._find(thread.head.id))
+
     async def _find(self, thread_id: int) -> Begun:
         """Reads and changes nothing, as the thread's ``_find``."""
         draft = await services().threads.draft(actor(), thread_id)

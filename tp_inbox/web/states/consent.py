@@ -8,6 +8,7 @@ from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound
 from tp_inbox.services.registry import services
 from tp_inbox.web.acting import actor
 from tp_inbox.web.arguments import OUT_OF_DATE, storable
+from tp_inbox.web.states.composer import ComposerState
 from tp_inbox.web.states.thread import ThreadState
 
 MOST_DIGITS = 15
@@ -64,7 +65,7 @@ class ConsentState(rx.State):
 
     async def _look_again(self) -> None:
         """At once; in every other tab the feed does it."""
-        await (await self.get_state(ThreadState))._look_again()
+        await (await self.get_state(ComposerState))._look_again()
 
 
 def _place_in(form: dict) -> int:

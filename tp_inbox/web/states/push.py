@@ -15,6 +15,7 @@ from tp_inbox.web.states.account import AccountState
 from tp_inbox.web.states.assigning import AssigningState
 from tp_inbox.web.states.audit_page import AuditPage
 from tp_inbox.web.states.bulk_page import BulkPage
+from tp_inbox.web.states.composer import ComposerState
 from tp_inbox.web.states.groups_page import GroupFileState, GroupState
 from tp_inbox.web.states.inbox import InboxState
 from tp_inbox.web.states.invite_page import InvitePage
@@ -106,7 +107,7 @@ class PushState(rx.State):
             case ChangeKind.CONSENT:
                 await inbox._update(changed.change.thread or 0)
                 if _is_about(changed, thread):
-                    await thread._look_again()
+                    await (await self.get_state(ComposerState))._look_again()
             case ChangeKind.READ:
                 await inbox._take_read(changed)
             case ChangeKind.INBOX:
