@@ -44,7 +44,7 @@ from tp_inbox.services.numbers import Numbers
 from tp_inbox.services.oversight import Oversight
 from tp_inbox.services.own_password import OwnPassword
 from tp_inbox.services.polling import Polling
-from tp_inbox.services.ports import SmsGateway
+from tp_inbox.services.ports import CarrierAway, SmsGateway
 from tp_inbox.services.processes import Beat, Processes
 from tp_inbox.services.queueing import Queues
 from tp_inbox.services.receiving import Receiving
@@ -327,6 +327,10 @@ async def examine(settings: Settings) -> AsyncIterator[tuple[str, doctor.Finding
         await db.close()
 
 
+RUNS_ALREADY = "A comparison is running already. What it finds is shown under Admin, Numbers."
+CARRIER_AWAY = "The carrier does not answer. Please try again in some minutes; what was mended stays so."
+
+
 async def run_reconciliation(settings: Settings, since: date | None = None) -> str:
     """``tp-inbox reconcile``: compares both ledgers from that day on, and says what was found. Raises a Refusal."""
     wired = wire(settings)
@@ -334,9 +338,11 @@ async def run_reconciliation(settings: Settings, since: date | None = None) -> s
         await wired.require_safe_start()
         async with locks.held(wired.db, RECONCILED) as ours:
             if not ours:
-                return "A comparison is running already. What it finds is shown under Admin, Numbers."
+                return RUNS_ALREADY
             start = await wired.reconciling.start_of(since) if since else None
             return str(await wired.reconciling.reconcile(start))
+    except CarrierAway:
+        raise Unavailable(CARRIER_AWAY) from None
     finally:
         await wired.close()
 

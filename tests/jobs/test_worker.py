@@ -245,6 +245,7 @@ async def test_every_job_stands_on_one_screen_with_its_interval(town: Town) -> N
     jobs = {name: seconds for name, seconds, _ in worker_of(town, poll_seconds=20)._jobs}
     assert jobs == {
         "poll delivery status": 20,
+        "reconcile with the carrier": module.EVERY_HOUR,
         "look up doubtful texts": 10,
         "route waiting webhooks": 5,
         "forget old sign-in failures": 3600,

@@ -26,12 +26,14 @@ from tests.services.steps import (
     text_from,
     the,
 )
+from tp_inbox import wiring
 from tp_inbox.domain.delivery import DeliveryState as S, FailureReason as R
-from tp_inbox.domain.errors import Invalid, NotAllowed
+from tp_inbox.domain.errors import Invalid, NotAllowed, Unavailable
 from tp_inbox.domain.operating import AlertKind, DifferenceKind as D
 from tp_inbox.services import reconciling as module
 from tp_inbox.services.ports import CarrierAway, CarrierText
-from tp_inbox.services.reconciling import Found
+from tp_inbox.services.reconciling import RECONCILED, Found
+from tp_inbox.storage import locks
 from tp_inbox.storage.tables import (
     Alert,
     ConsentEvent,
@@ -374,3 +376,13 @@ class TestComparison:
         assert told[1].startswith("1 × A family’s text had never come here.")
         assert told[2] == "Texts of numbers that are not ours: 1"
         assert [m.direction for m in await rows(town, Message)] == [Direction.IN]
+
+
+class TestCommand:
+    async def test_a_carrier_that_does_not_answer_is_said_in_a_sentence(self, town: Town) -> None:
+        with pytest.raises(Unavailable, match="does not answer"):
+            await wiring.run_reconciliation(town.wired.settings)
+
+    async def test_two_do_not_run_at_one_time(self, town: Town) -> None:
+        async with locks.held(town.wired.db, RECONCILED):
+            assert "running already" in await wiring.run_reconciliation(town.wired.settings, date(2026, 3, 3))
