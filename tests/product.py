@@ -40,6 +40,11 @@ class Product:
         """A family's phone sends a text; the simulator's answer."""
         return self._post("/simulator/inbound", {"from": phone, "to": to, "body": body})
 
+    def phones(self) -> Any:
+        """Every family phone there is, with its number and a label of whom it belongs to."""
+        with urllib.request.urlopen(f"{self.simulator}/simulator/phones", timeout=10) as answer:
+            return json.load(answer)
+
     def texts_on_phone(self, phone: str) -> Any:
         with urllib.request.urlopen(f"{self.simulator}/simulator/phones/{phone}/texts", timeout=10) as answer:
             return json.load(answer)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 AtWork = Callable[..., Person]
 
 ELENAS_NUMBER = "+16125550124"
-STOPPED = re.compile(r"This family texted STOP to this number on \w+ \d+\. You cannot text them from it")
+STOPPED = re.compile(r"This family texted STOP to Lincoln Middle School on \w+ \d+\. Nobody can text them from the")
 
 
 def test_stop_closes_the_open_composer_and_start_opens_it(at_work: AtWork, product: Product) -> None:
