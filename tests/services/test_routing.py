@@ -194,6 +194,8 @@ class TestASharedNumber:
         assert (reply.thread_id, reply.sender, reply.recipient) == (own, POOLED, ROSA)
         shown, _ = await town.wired.services.inboxes.messages(await town.actor("alice"), own)
         assert [m.author for m in shown] == ["", AUTOMATIC]
+        await town.wired.dispatching.hand_over_due()
+        assert [(t.sender, t.body) for t in town.gateway.sent] == [(POOLED, reply.body)]
 
     async def test_of_other_people_on_the_same_number_nothing_changes_when_one_leaves(
         self, town: Town, number: Number

@@ -21,7 +21,7 @@ from sqlmodel import col
 
 from tp_inbox.domain.delivery import Delivery, DeliveryState, FailureReason
 from tp_inbox.domain.pacing import Pace, Rates
-from tp_inbox.services import consent, figures, lanes
+from tp_inbox.services import consent, figures, lanes, succession
 from tp_inbox.services.handovers import known_sids
 from tp_inbox.services.leasing import NOTHING_HELD, RENEWED_EVERY, Holding, Leasing, note_slowed
 from tp_inbox.services.outbox import adopt, adopt_all, advance_message, doubt, locked, outgoing, requeue
@@ -38,7 +38,7 @@ from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.queries.ids import among
 from tp_inbox.storage.queries.lanes import Due, Lane, due_lanes, segments_at_carrier, take_up
-from tp_inbox.storage.tables import Message, Number, Staff
+from tp_inbox.storage.tables import Message, Staff
 from tp_inbox.storage.tables.messages import Doubled, Purpose
 
 log = logging.getLogger(__name__)
@@ -398,7 +398,7 @@ async def _still_stands(session: AsyncSession, message: Message, here: Collectio
         return message.author_id in here
     if message.purpose is not Purpose.AUTOMATIC:
         return True
-    return (await session.get_one(Number, message.number_id)).quarantined_until is not None
+    return await succession.still_answered(session, message)
 
 
 async def _mark_submitting(session: AsyncSession, leaving: Sequence[Due]) -> None:

@@ -24,7 +24,7 @@ from tp_inbox.storage.queries.continued import earlier_parts, later_parts
 from tp_inbox.storage.queries.families import schools_of
 from tp_inbox.storage.queries.places import schools_worked_at
 from tp_inbox.storage.queries.scope import inbox_ref
-from tp_inbox.storage.tables import FamilyPhone, HandOver, Inbox, Message, Number, School, Staff, Thread
+from tp_inbox.storage.tables import FamilyPhone, HandOver, Inbox, Message, Number, Pair, School, Staff, Thread
 from tp_inbox.storage.tables.messages import Direction, Purpose
 
 CHANGING = "The successor’s account is being changed. Please try again in a moment."
@@ -41,6 +41,21 @@ async def who_has_left(session: AsyncSession, number: Number, thread: Thread) ->
         return number.staff_id if number.quarantined_until else None
     owner = select(col(Inbox.staff_id)).where(col(Inbox.id) == thread.inbox_id).scalar_subquery()
     return await session.scalar(select(col(HandOver.staff_id)).where(STANDS, col(HandOver.staff_id) == owner))
+
+
+async def still_answered(session: AsyncSession, reply: Message) -> bool:
+    """Whether the person for whom this automatic reply speaks is still away."""
+    number = await session.get_one(Number, reply.number_id)
+    if not number.pooled:
+        return number.quarantined_until is not None
+    paired = (
+        select(Thread)
+        .join(Pair, col(Pair.thread_id) == col(Thread.id))
+        .join(FamilyPhone, col(FamilyPhone.id) == col(Pair.phone_id))
+        .where(col(Pair.number_id) == number.id, col(FamilyPhone.e164) == reply.recipient)
+    )
+    thread = await session.scalar(paired)
+    return thread is not None and await who_has_left(session, number, thread) is not None
 
 
 async def thread_that_goes_on(session: AsyncSession, thread: Thread) -> Thread:
