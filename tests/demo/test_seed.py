@@ -39,10 +39,11 @@ from tp_inbox.domain.errors import NotAllowed
 from tp_inbox.domain.permissions import Permission
 from tp_inbox.services.actors import actors_of
 from tp_inbox.services.inboxes import Inboxes
+from tp_inbox.services.number_limits import Limits
 from tp_inbox.services.passwords import verify
 from tp_inbox.services.ports import CarrierAway
-from tp_inbox.services.number_limits import Limits
 from tp_inbox.services.sending import Sending
+from tp_inbox.simulator.fiction import stock
 from tp_inbox.storage import migrate
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.queries.families import people_at
@@ -394,8 +395,9 @@ async def test_one_family_said_stop_and_no_other_text_reads_like_it(db: Database
 async def test_the_school_cannot_write_to_the_family_that_said_stop(db: Database) -> None:
     (event,) = await rows(db, ConsentEvent)
     thread = next(m.thread_id for m in await rows(db, Message) if m.id == event.message_id)
+    limits = Limits(personal=10, per_campaign=49, pool=5, price=1.15)
     with pytest.raises(NotAllowed, match="texted STOP"):
-        await Sending(db, Limits(10, 49, 5, 1.15)).send(await actor(db, "principal"), thread, "Hello again", uuid4(), 10**9)
+        await Sending(db, limits).send(await actor(db, "principal"), thread, "Hello again", uuid4(), 10**9)
 
 
 @pytest.mark.parametrize(
@@ -547,3 +549,9 @@ async def test_a_simulator_that_is_away_costs_only_the_names(empty: Database, ca
         await seed(empty, None, f"http://127.0.0.1:{reserved.getsockname()[1]}")
     assert "stay without names" in caplog.text
     assert len(await rows(empty, District)) == 1
+
+
+async def test_a_schools_office_is_neither_a_familys_phone_nor_for_sale(db: Database) -> None:
+    offices = {school.office_phone for school in await rows(db, School)}
+    ours = {number.e164 for number in await rows(db, Number)}
+    assert not offices & (ours | {phone.e164 for phone in await rows(db, FamilyPhone)} | set(stock()))

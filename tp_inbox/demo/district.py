@@ -69,8 +69,8 @@ class Account:
 
 
 SCHOOLS = (
-    DemoSchool(LINCOLN, "612", "+16125550112", office="+16125550196"),
-    DemoSchool(ROOSEVELT, "651", "+16515550118", office="+16515550196"),
+    DemoSchool(LINCOLN, "612", "+16125550112", office="+16125550190"),
+    DemoSchool(ROOSEVELT, "651", "+16515550118", office="+16515550190"),
 )
 
 ALL_SCHOOLS = "All schools"

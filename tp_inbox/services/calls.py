@@ -35,7 +35,7 @@ class Calls:
             school = await _first(session, schools & family or schools or family)
             return Called(
                 school=school.name if school else await session.scalar(select(col(District.name))) or "",
-                person=_named(found.Staff) if schools & family else "",
+                person=found.Staff.name if found.Staff and schools & family else "",
                 office=await _office(session, school),
                 language=phone.language if phone else ENGLISH.code,
             )
@@ -77,9 +77,3 @@ async def _office(session: AsyncSession, school: School | None) -> str:
         return ""
     ours = exists().where(col(Number.e164) == school.office_phone, col(Number.state) != NumberState.RELEASED)
     return "" if await session.scalar(select(ours)) else school.office_phone
-
-
-def _named(person: Staff | None) -> str:
-    if person is None:
-        return ""
-    return f"{person.name}, {person.title}" if person.title else person.name
