@@ -53,7 +53,7 @@ from tp_inbox.storage.tables import (
     Student,
     Thread,
 )
-from tp_inbox.storage.tables.messages import Direction, NumberState
+from tp_inbox.storage.tables.messages import Direction, NumberState, Purpose
 
 GONE = "Bob Brown is no longer here. Please contact the school office."
 
@@ -95,7 +95,7 @@ async def read(town: Town, who: str, thread: int, before: int | None = None) -> 
 
 
 async def replies(town: Town) -> list[Message]:
-    return await rows(town, Message, col(Message.direction) == Direction.OUT, col(Message.author_id).is_(None))
+    return await rows(town, Message, col(Message.purpose) == Purpose.AUTOMATIC)
 
 
 async def number(town: Town) -> Number:
