@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import delete
 from sqlmodel import col
 
 from tests.cast import LINCOLN_NUMBER, OMAR, ROOSEVELT_NUMBER, ROSA, STRANGER, Town
@@ -270,6 +271,14 @@ class TestStandings:
         assert (await reconcile(town)).remaining == {D.MISSING_THERE: 1}
         assert (await the(town, Difference)).message_id == text.id
         assert "1 difference " in (await the(town, Alert)).sentence
+
+    async def test_what_the_carrier_never_told_of_is_not_missing(self, town: Town) -> None:
+        """As the history with which a demonstration begins."""
+        await left(town)
+        async with town.wired.db.transaction() as session:
+            await session.execute(delete(DeliveryEvent))
+        town.gateway.ledger.clear()
+        assert (await reconcile(town)).remaining.total() == 0
 
     async def test_a_text_that_left_later_than_it_was_handed_over_is_not_missing(self, town: Town) -> None:
         text = await left(town, hours=5)

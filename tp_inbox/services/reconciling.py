@@ -36,6 +36,7 @@ from tp_inbox.services.strays import SOURCE, place
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.tables import (
+    DeliveryEvent,
     Difference,
     District,
     EarlierHandover,
@@ -290,7 +291,10 @@ def _hours(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetim
 
 
 def _handed_over(start: datetime, end: datetime) -> Select[str | None, int]:
-    """What the carrier took then, and what must therefore be on its list; what failed need not."""
+    """What the carrier took then, and what must therefore be on its list; what failed need not. Of each it has told us
+    something, if only that it took it; what a demonstration begins with it never saw.
+    """
+    told = exists().where(col(DeliveryEvent.sid) == col(Message.sid))
     return select(col(Message.sid), col(Message.id)).where(
         col(Message.created_at) > start - TOO_OLD - CLOCK_SKEW,
         col(Message.created_at) < end,
@@ -299,6 +303,7 @@ def _handed_over(start: datetime, end: datetime) -> Select[str | None, int]:
         col(Message.direction) == Direction.OUT,
         col(Message.sid).is_not(None),
         col(Message.state).not_in(NOT_ARRIVED),
+        told,
     )
 
 
