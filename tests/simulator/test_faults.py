@@ -40,7 +40,7 @@ async def gateway(simulation: Simulation) -> AsyncIterator[TwilioGateway]:
     """The product's own client; the simulation has the school's number."""
     simulation.buy(SCHOOL)
     settings = settings_for(simulation.config.base_url, twilio_auth_token=TOKEN)
-    gateway = TwilioGateway(settings, Timeouts(connect=2, read=1, deadline=5))
+    gateway = TwilioGateway(settings, Timeouts(connect=5, read=3, deadline=15))
     yield gateway
     await gateway.aclose()
 
@@ -60,7 +60,7 @@ def taken(simulation: Simulation) -> int:
 async def test_an_answer_that_does_not_come_tells_the_client_nothing(
     simulation: Simulation, gateway: TwilioGateway, fault: str, done: int
 ) -> None:
-    trouble(simulation, sends={fault: 1}, slow_seconds=2)
+    trouble(simulation, sends={fault: 1}, slow_seconds=5)
     assert isinstance(await gateway.send(text()), Ambiguous)
     assert taken(simulation) == done
     assert struck(simulation) == {"sends": {fault: 1}}

@@ -67,11 +67,11 @@ def test_no_trouble_leaves_a_trace_in_the_log(tmp_path: Path) -> None:
     port = free_port()
     process = start(tmp_path, port)
     until(lambda: is_up(port))
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", auth=(ACCOUNT, TOKEN), trust_env=False, timeout=0.3) as web:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", auth=(ACCOUNT, TOKEN), trust_env=False) as web:
         for fault in ("lost_before", "lost_after", "cut_off", "failed_after", "slow"):
             web.put("/simulator/faults", json={"services": {fault: 1}, "slow_seconds": 0.5})
             with suppress(httpx.TransportError):
-                web.get("/v1/Services")
+                web.get("/v1/Services", timeout=0.3)
         time.sleep(0.5)  # the slow answer goes to a client that has left
         assert web.get("/health").is_success
     process.send_signal(signal.SIGINT)
