@@ -284,6 +284,8 @@ async def until_safe(wired: Wired) -> None:
 async def _wake_for(worker: Worker, router: Router, change: Change) -> None:
     """Where one text has come, others may wait that a web process has no time for."""
     if change.kind in WAKING:
+        worker.hear()
+    elif change.kind is ChangeKind.STATUS:
         worker.wake()
     if change.kind is ChangeKind.MESSAGE:
         router.wake()
@@ -368,8 +370,8 @@ async def run_audit_command(settings: Settings, before: date | None = None) -> s
         await db.close()
 
 
-WAKING = frozenset({ChangeKind.MESSAGE, ChangeKind.STATUS, ChangeKind.INBOX, ChangeKind.ALERT})
-"""After these something may be due: one text, many texts, or a lane that goes on."""
+WAKING = frozenset({ChangeKind.MESSAGE, ChangeKind.INBOX, ChangeKind.ALERT})
+"""After these something new may be due: one text, many texts, or a lane that goes on."""
 
 CAN_SIGN_IN = "{email} can sign in with this password: {password}"
 

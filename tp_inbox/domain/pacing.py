@@ -5,10 +5,14 @@ Nothing here reads a clock: ``now`` is in seconds of any clock that only goes fo
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+A_SEGMENT = 1.0
+NEARLY = 1e-6
+"""Sums of fractions may fall short of a whole segment by so much."""
 SPARE_SECONDS = 1.0
 """Of work that may leave at once after a pause, one of many or not."""
 RESERVE = 10.0
@@ -39,7 +43,7 @@ class Rates:
 
 
 class Bucket:
-    """Fills at its rate and is emptied by what leaves; a text that is longer than what is in it leaves a debt.
+    """Fills at its rate, emptied by what leaves. A text leaves when a whole segment is in it, and may leave a debt.
 
     It has two parts. Conversations take from the reserve and from the spare part, so that what is one of many waits
     for them; one of many takes from the spare part alone, so that it never keeps a conversation waiting.
@@ -56,7 +60,7 @@ class Bucket:
 
     def admits(self, now: float, *, bulk: bool) -> bool:
         self._fill(now)
-        return now >= self._closed_until and (self._spare if bulk else self._reserve) > 0
+        return now >= self._closed_until and self._missing(bulk=bulk) <= 0
 
     def take(self, segments: int, now: float, *, bulk: bool) -> None:
         self._fill(now)
@@ -64,12 +68,15 @@ class Bucket:
         if not bulk:
             self._reserve -= segments
 
+    def most(self, now: float, *, bulk: bool) -> int:
+        """How many texts it would admit now if each of them were of one segment."""
+        self._fill(now)
+        return max(0, math.floor(A_SEGMENT - self._missing(bulk=bulk)))
+
     def wait(self, now: float, *, bulk: bool) -> float:
         """Seconds until it admits something, if nothing else leaves."""
         self._fill(now)
-        missing = -(self._spare if bulk else self._reserve)
-        filling = missing / self._rate_now(now) if missing >= 0 else 0.0
-        return max(filling, self._closed_until - now, 0.0)
+        return max(self._missing(bulk=bulk) / self._rate_now(now), self._closed_until - now, 0.0)
 
     def slow(self, now: float, since: float | None = None) -> bool:
         """The carrier is busy. ``since``: when it was noticed, if that was not now. Whether anything changed."""
@@ -99,6 +106,10 @@ class Bucket:
 
     def _rate_now(self, now: float) -> float:
         return self.rate * self.part(now)
+
+    def _missing(self, *, bulk: bool) -> float:
+        """Segments until the next text may leave."""
+        return A_SEGMENT - NEARLY - (self._spare if bulk else self._reserve)
 
     def _fill(self, now: float) -> None:
         more = max(0.0, now - self._at) * self._rate_now(now)
@@ -158,6 +169,10 @@ class Pace:
         if not self._has_room(campaign, number, bulk=bulk):
             return float("inf")
         return max(bucket.wait(now, bulk=bulk) for bucket in self._buckets(campaign, number, now))
+
+    def most(self, campaign: int, number: int, now: float, *, bulk: bool) -> int:
+        """How many texts may leave there now at best."""
+        return min(bucket.most(now, bulk=bulk) for bucket in self._buckets(campaign, number, now))
 
     def slow(self, campaign: int, number: int | None, now: float, since: float | None = None) -> bool:
         """The carrier is busy there. ``since``: when that was noticed. Whether it is news."""

@@ -97,6 +97,11 @@ class Worker:
         """Something may be due now."""
         self._wake.set()
 
+    def hear(self) -> None:
+        """Something new may be due now."""
+        self._crew.dispatching.look_again()
+        self.wake()
+
     async def _dispatch(self) -> None:
         while True:
             self._crew.turned()

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -54,7 +55,8 @@ BULK_IN_HAND = 48
 """Of them, what is one of many: an answer finds room."""
 LOOKED_UP_AT_ONCE = 8
 LANES_KEPT = 0.2
-"""Seconds for which it is remembered where something waits, while there is something left to take from there."""
+"""Seconds for which it is remembered where something waits, while there is something left to take from there and
+nothing new is heard of."""
 BREATH = 0.02
 """Seconds between two claims, so that under load each takes several texts."""
 IDLE = 1.0
@@ -113,6 +115,10 @@ class Dispatching:
         self._writing: asyncio.Task[None] | None = None
         self.on_room: Callable[[], None] = lambda: None
         """Called when a text is out of hand, so that the next one can be claimed."""
+
+    def look_again(self) -> None:
+        """Something has been written that may leave at once."""
+        self._lanes_at = float("-inf")
 
     async def start_due(self) -> float:
         """Starts to hand over what may leave now; after how many seconds to look again, if nothing wakes us."""
@@ -182,23 +188,28 @@ class Dispatching:
             self._lanes = [lane for lane in found if lane.campaign_id in self._holding.campaigns]
 
     async def _claim(self) -> list[InHand]:
-        open_lanes, most = self._open_lanes()
-        if not open_lanes:
+        asked = self._open_lanes()
+        if not asked:
             return []
         async with self._db.transaction() as session:
-            found = await take_up(session, open_lanes, most)
-            chosen = self._admitted(found)
-            claimed = await _claimed(session, chosen)
-        self._forget_emptied(open_lanes, found, most)
+            found = await take_up(session, asked)
+            claimed = await _claimed(session, self._admitted(found))
+        self._forget_emptied(asked, found)
         return claimed
 
-    def _open_lanes(self) -> tuple[list[Lane], int]:
+    def _open_lanes(self) -> dict[Lane, int]:
         """Those from which something may leave now, and how many texts of each to ask for."""
         now = self._clock()
         open_lanes = [lane for lane in self._lanes if self._room(bulk=lane.bulk) > 0 and self._wait_of(lane, now) <= 0]
         open_lanes = open_lanes[: self._room(bulk=False)]
-        room = max((self._room(bulk=lane.bulk) for lane in open_lanes), default=0)
-        return open_lanes, max(1, -(-room // max(1, len(open_lanes))))
+        return {lane: max(1, min(self._part_of_room(lane, open_lanes), self._most(lane, now))) for lane in open_lanes}
+
+    def _part_of_room(self, lane: Lane, open_lanes: Collection[Lane]) -> int:
+        alike = sum(other.bulk == lane.bulk for other in open_lanes)
+        return math.ceil(self._room(bulk=lane.bulk) / alike)
+
+    def _most(self, lane: Lane, now: float) -> int:
+        return self._pace.most(lane.campaign_id, lane.number_id, now, bulk=lane.bulk)
 
     def _room(self, *, bulk: bool) -> int:
         if not bulk:
@@ -228,10 +239,10 @@ class Dispatching:
                     left[kind] -= 1
         return chosen
 
-    def _forget_emptied(self, asked: Collection[Lane], found: Sequence[Due], most: int) -> None:
+    def _forget_emptied(self, asked: Mapping[Lane, int], found: Sequence[Due]) -> None:
         """Where less was found than asked for, nothing is left for now."""
         counts = Counter((due.message.number_id, due.message.bulk) for due in found)
-        emptied = {lane for lane in asked if counts[lane.number_id, lane.bulk] < most}
+        emptied = {lane for lane, most in asked.items() if counts[lane.number_id, lane.bulk] < most}
         self._lanes = [lane for lane in self._lanes if lane not in emptied]
 
     def _begin(self, text: InHand) -> asyncio.Task[None]:

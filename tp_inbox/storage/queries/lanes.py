@@ -5,12 +5,12 @@ Each statement reads a few entries of an index for every lane, however long the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import BigInteger, bindparam, func, select, text
+from sqlalchemy import BigInteger, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -47,10 +47,10 @@ async def due_lanes(session: AsyncSession) -> list[Lane]:
     return [Lane(*row) for row in await session.execute(_LANES, {"now": utc_now()})]
 
 
-async def take_up(session: AsyncSession, lanes: Sequence[Lane], most: int) -> list[Due]:
-    """Of each of these lanes up to so many texts, locked, taking turns between the lanes; skips what another worker
-    has locked. In one thread one text goes after the other, but no answer waits for what is one of many, and nothing for a
-    text that did not arrive and is tried again later.
+async def take_up(session: AsyncSession, lanes: Mapping[Lane, int]) -> list[Due]:
+    """Of each of these lanes up to so many texts, locked, taking turns between the lanes; skips what another worker has
+    locked. In one thread one text goes after the other, but no answer waits for what is one of many, and nothing waits
+    for a text that did not arrive and is tried again later.
     """
     query = (
         select(Message, col(Number.campaign_id), col(Thread.phone_id))
@@ -62,7 +62,7 @@ async def take_up(session: AsyncSession, lanes: Sequence[Lane], most: int) -> li
     asked = {
         "numbers": [lane.number_id for lane in lanes],
         "bulks": [lane.bulk for lane in lanes],
-        "most": most,
+        "most": list(lanes.values()),
         "now": utc_now(),
     }
     return [Due(*row) for row in await session.execute(query, asked)]
@@ -109,7 +109,9 @@ ORDER BY lane.bulk, lane.next_attempt_at
 _CANDIDATES = (
     text("""
 SELECT found.id, found.place
-FROM unnest(CAST(:numbers AS bigint[]), CAST(:bulks AS boolean[])) AS lane(number_id, bulk)
+FROM unnest(
+    CAST(:numbers AS bigint[]), CAST(:bulks AS boolean[]), CAST(:most AS bigint[])
+) AS lane(number_id, bulk, most)
 CROSS JOIN LATERAL (
     SELECT locked.id, row_number() OVER (ORDER BY locked.next_attempt_at, locked.id) AS place FROM (
         SELECT message.id, message.next_attempt_at FROM message
@@ -123,12 +125,11 @@ CROSS JOIN LATERAL (
             AND (message.bulk OR NOT earlier.bulk)
         )
         ORDER BY message.next_attempt_at, message.id
-        LIMIT :most
+        LIMIT lane.most
         FOR UPDATE OF message SKIP LOCKED
     ) AS locked
 ) AS found
 """)
-    .bindparams(bindparam("most", type_=BigInteger))
     .columns(id=BigInteger, place=BigInteger)
     .subquery("candidate")
 )

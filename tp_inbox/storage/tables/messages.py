@@ -210,6 +210,13 @@ class Message(SQLModel, table=True):
         ),
         Index("ix_message_stop_question", "thread_id", "id", postgresql_where=text("stop_question = 'open'")),
         Index("ix_message_in_flight", "created_at", postgresql_where=text("state IN ('accepted', 'sending', 'sent')")),
+        Index(
+            "ix_message_at_carrier",
+            "number_id",
+            "handed_over_at",
+            postgresql_include=["segments"],
+            postgresql_where=text("state IN ('accepted', 'sending')"),
+        ),
         Index("ix_message_hand_over", "recipient", "sender", "handed_over_at"),
         Index("ix_message_written", "created_at", postgresql_using="brin"),
     )
