@@ -61,7 +61,10 @@ def _rail(here: str) -> rx.Component:
             _place("messages-square", "Messages", "/messages", here == "messages", badge(ShellState.unread, "unread")),
         ),
         rx.cond(ShellState.sees_oversight, _place("eye", "Oversight", "/oversight", here == "oversight")),
-        rx.cond(ShellState.admin.length() > 0, _place("shield-check", "Admin", "/admin", here == "admin", badge(ShellState.alerts, _alerts()))),
+        rx.cond(
+            ShellState.admin.length() > 0,
+            _place("shield-check", "Admin", "/admin", here == "admin", badge(ShellState.alerts, _alerts())),
+        ),
         rx.el.div(class_name="rail-space"),
         rx.cond(ShellState.ready, _place("settings", "Settings", "/settings", here == "settings")),
         rx.cond(ShellState.ready, _me()),

@@ -8,17 +8,62 @@ import reflex as rx
 
 from tp_inbox.domain.operating import Remedy
 from tp_inbox.services.alert_views import AlertView
-from tp_inbox.web.components.basics import icon, link
-from tp_inbox.web.components.pages import admin_page, page_head, panel
+from tp_inbox.services.number_admin import NumberRow, OwnerKind
+from tp_inbox.web.components.basics import empty, icon, link
+from tp_inbox.web.components.number_sections import number_sections
+from tp_inbox.web.components.pages import admin_page, cell, page_head, panel, row, search_box, table, tag
 from tp_inbox.web.components.scripted import Moment
-from tp_inbox.web.states.numbers_page import NumbersPage
+from tp_inbox.web.states.number_sections import NumberSections
+from tp_inbox.web.states.numbers_page import NumbersPage, SchoolChoice
+from tp_inbox.web.states.shell import ShellState
 
 Page = NumbersPage
 ABOUT = "The numbers that families read, what they cost, and what waits to leave from them."
+OWNERS = {OwnerKind.PERSON: "People’s own", OwnerKind.SCHOOL: "Schools’", OwnerKind.POOL: "Shared"}
 
 
 def numbers() -> rx.Component:
-    return admin_page(Page, "numbers", rx.el.div(page_head("Numbers", about=ABOUT), _needs_you(), class_name="numbers"))
+    return admin_page(
+        Page,
+        "numbers",
+        rx.el.div(
+            page_head("Numbers", about=ABOUT),
+            _strip(),
+            _needs_you(),
+            _numbers(),
+            number_sections(),
+            class_name="numbers",
+        ),
+    )
+
+
+# The essentials ------------------------------------------------------------------------------------------------
+
+
+def _strip() -> rx.Component:
+    said, waiting = Page.summary, NumberSections.waiting
+    trouble = rx.cond(said.trouble == 1, "one needs attention", said.trouble.to_string() + " need attention")
+    done = rx.cond(
+        NumberSections.done != "",
+        rx.fragment("gone by ", Moment.create(at=NumberSections.done, form="list")),
+        "stopped",
+    )
+    return rx.el.dl(
+        _figure("Numbers", said.count.to_string(), rx.cond(said.trouble > 0, trouble, "all in order")),
+        _figure(
+            "Numbers each month", f"${said.cost:,.2f}", rx.cond(said.cap, _of_at_most(said.cap), "no limit is set")
+        ),
+        _figure("Texts waiting", waiting.to_string(), rx.cond(waiting > 0, done, "everything has left")),
+        class_name="figures",
+    )
+
+
+def _of_at_most(cap: Any) -> str:
+    return f"of at most ${cap.to(float):,.2f}"
+
+
+def _figure(name: str, value: Any, about: Any) -> rx.Component:
+    return rx.el.div(rx.el.dt(name), rx.el.dd(value), rx.el.dd(about, class_name="quiet-text"))
 
 
 # What needs somebody -------------------------------------------------------------------------------------------
@@ -64,7 +109,10 @@ def _about(alert: rx.Var[AlertView]) -> rx.Component:
         rx.cond(alert.number != "", rx.el.span(alert.number, class_name="no-break")),
         rx.el.span("Since ", Moment.create(at=alert.since, form="minute")),
         rx.cond(alert.times > 1, rx.el.span(often)),
-        rx.cond(alert.conversation != "", link("Open in Oversight", to=alert.conversation, class_name="text-link")),
+        rx.cond(
+            alert.conversation != "",
+            rx.el.span(link("Open in Oversight", to=alert.conversation, class_name="text-link")),
+        ),
         class_name="parted quiet-text",
     )
 
@@ -77,3 +125,112 @@ def _owner(name: Any, address: Any) -> rx.Component:
 def _remedy(alert: rx.Var[AlertView]) -> rx.Component:
     done = rx.el.button("Done", type="button", class_name="button small", on_click=Page.settle(alert.id))
     return rx.fragment(rx.match(alert.remedy, (Remedy.NOTED.value, done), rx.fragment()))
+
+
+# The numbers ---------------------------------------------------------------------------------------------------
+
+
+def _numbers() -> rx.Component:
+    heads = ["Number", "Whose", "With", "State", "Since", "This month", ""]
+    nothing = rx.cond(
+        (Page.words != "") | (Page.owner != "") | (Page.school > 0) | Page.trouble,
+        empty("search-x", "No number found", "Try another name, or show all again."),
+        empty("phone", "No numbers yet", "Each is bought when somebody first writes."),
+    )
+    return rx.el.section(
+        rx.el.h2("All numbers"),
+        _toolbar(),
+        rx.cond(
+            Page.rows.length() > 0, table("Numbers", heads, rx.foreach(Page.rows, _line), "numbers-table"), nothing
+        ),
+        _pager(),
+    )
+
+
+def _toolbar() -> rx.Component:
+    owners = [rx.el.option("Everybody’s", value="")]
+    owners += [rx.el.option(label, value=kind.value) for kind, label in OWNERS.items()]
+    schools = [rx.el.option("All schools", value=""), rx.foreach(Page.schools, _school)]
+    which = [rx.el.option("All numbers", value=""), rx.el.option("Needs attention", value="trouble")]
+    school = rx.cond(Page.school > 0, Page.school.to_string(), "")
+    return rx.el.div(
+        search_box("Search by name or number", Page.words, Page.search.debounce(200)),
+        _menu("State", which, rx.cond(Page.trouble, "trouble", ""), Page.choose_trouble),
+        _menu("Whose", owners, Page.owner, Page.choose_owner),
+        rx.cond(Page.schools.length() > 1, _menu("School", schools, school, Page.choose_school)),
+        class_name="toolbar",
+    )
+
+
+def _menu(label: str, options: list[Any], value: Any, on_change: Any) -> rx.Component:
+    return rx.el.select(*options, value=value, on_change=on_change, custom_attrs={"aria-label": label})
+
+
+def _school(choice: rx.Var[SchoolChoice]) -> rx.Component:
+    return rx.el.option(choice.name, value=choice.id.to_string(), key=choice.id)
+
+
+def _line(number: rx.Var[NumberRow]) -> rx.Component:
+    return row(
+        cell("Number", _number(number)),
+        cell("Whose", _whose(number)),
+        cell("With", number.campaign),
+        cell("State", _state(number)),
+        cell("Since", rx.cond(number.since != "", Moment.create(at=number.since, form="list"), _none())),
+        cell("This month", _cost(number)),
+        key=number.id,
+    )
+
+
+def _number(number: rx.Var[NumberRow]) -> rx.Component:
+    bought = rx.el.strong(number.number, class_name="no-break")
+    return rx.fragment(rx.cond(number.number != "", bought, rx.el.span("No number yet", class_name="quiet-text")))
+
+
+def _whose(number: rx.Var[NumberRow]) -> rx.Component:
+    """A person's page opens for those alone who manage staff."""
+    opens = (number.owner_kind != OwnerKind.PERSON.value) | ShellState.admin.contains("staff")
+    families = rx.cond(number.families == 1, "one family", number.families.to_string() + " families")
+    return rx.el.span(
+        rx.el.span(_owner(number.owner, rx.cond(opens, number.address, ""))),
+        rx.cond(number.owner_kind == OwnerKind.POOL.value, rx.el.span(families, class_name="quiet-text")),
+        class_name="stacked",
+    )
+
+
+def _state(number: rx.Var[NumberRow]) -> rx.Component:
+    said = rx.match(
+        number.kind,
+        ("ok", tag(number.said)),
+        ("wait", tag(number.said, "warn")),
+        tag(number.said, "bad"),
+    )
+    problem = rx.el.span(number.problem, class_name="quiet-text")
+    return rx.el.span(rx.el.span(said), rx.cond(number.problem != "", problem), class_name="stacked number-state")
+
+
+def _cost(number: rx.Var[NumberRow]) -> rx.Component:
+    """What the number and the texts from it cost, by the prices that the district has set."""
+    texts = rx.cond(number.segments == 1, "one segment", f"{number.segments:,} segments")
+    return rx.el.span(
+        rx.el.span(f"${number.cost + number.segments_cost:,.2f}"),
+        rx.cond(number.segments > 0, rx.el.span(texts, class_name="quiet-text")),
+        class_name="stacked",
+    )
+
+
+def _none() -> rx.Component:
+    return rx.el.span("–", class_name="quiet-text")
+
+
+def _pager() -> rx.Component:
+    before = rx.el.button(icon("chevron-left", 18), "Back", type="button", class_name="button", on_click=Page.previous)
+    after = rx.el.button("More", icon("chevron-right", 18), type="button", class_name="button", on_click=Page.next)
+    return rx.cond(
+        Page.more | (Page.page_number > 1),
+        rx.el.div(
+            rx.el.span("Page ", Page.page_number, role="status"),
+            rx.el.div(rx.cond(Page.page_number > 1, before), rx.cond(Page.more, after), class_name="buttons"),
+            class_name="pager",
+        ),
+    )

@@ -21,6 +21,7 @@ from tp_inbox.web.states.inbox import InboxState
 from tp_inbox.web.states.invite_page import InvitePage
 from tp_inbox.web.states.messages_page import MessagesPage
 from tp_inbox.web.states.new_message import NewMessageState
+from tp_inbox.web.states.number_sections import NumberSections
 from tp_inbox.web.states.numbers_page import NumbersPage
 from tp_inbox.web.states.oversight_page import OversightPage
 from tp_inbox.web.states.roles_page import RolesPage
@@ -52,6 +53,7 @@ PARTS = {
     PersonPage: (AccountState, *PANELS),
     RolesPage: (AssigningState,),
     SchoolsPage: (SchoolState, GroupState, GroupFileState),
+    NumbersPage: (NumberSections,),
     SettingsPage: (SessionsState,),
 }
 """What these pages show through states of their own; ``_clear`` forgets it."""
