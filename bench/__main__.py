@@ -6,11 +6,25 @@ import argparse
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import live, opening, page, queries, report, rights, send, start
+from bench import (
+    announce,
+    dispatch,
+    faults,
+    live,
+    opening,
+    page,
+    poll,
+    queries,
+    report,
+    rights,
+    send,
+    start,
+    webhooks,
+)
 from bench.machine import machine
 from bench.report import Row
 from bench.size import FULL, QUICK, Size
@@ -22,6 +36,14 @@ from tp_inbox.demo.homes import Owner, temporary_folder
 Part = Callable[[Stage, Size], Awaitable[list[Row]]]
 
 START = "start"
+ALONE: dict[str, Callable[[Size], Coroutine[Any, Any, list[Row]]]] = {
+    "faults": faults.measure,
+    "dispatch": dispatch.measure,
+    "announce": announce.measure,
+    "webhooks": webhooks.measure,
+    "poll": poll.measure,
+}
+"""Each in a district of its own, with nothing beside it."""
 PARTS: dict[str, Part] = {
     "live": live.measure,
     "send": send.measure,
@@ -37,8 +59,11 @@ def main() -> None:
     told, rows = machine(), list[Row]()
     Frontend().build()
     try:
-        with temporary_folder(Owner.for_this_process()) as data:
-            _measure(data, chosen, told, rows)
+        if {*chosen.parts} & {*PARTS, START}:
+            with temporary_folder(Owner.for_this_process()) as data:
+                _measure(data, chosen, told, rows)
+        for name in (name for name in ALONE if name in chosen.parts):
+            _add(rows, asyncio.run(ALONE[name](QUICK if chosen.quick else FULL)))
     finally:
         report.write(told, rows)
     print(f"\n{report.table(rows)}\n\n{told['cpu']}, {told['cores']} cores; {report.FILE.name} tells the rest.")
@@ -46,11 +71,12 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description="Measure the product from outside.")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of: {', '.join([*PARTS, START])}; all unless given")
+    every = [*PARTS, START, *ALONE]
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of: {', '.join(every)}; all unless given")
     parser.add_argument("--quick", action="store_true", help="few tries, to see that it works")
     chosen = parser.parse_args()
-    chosen.parts = chosen.parts or [*PARTS, START]
-    if unknown := set(chosen.parts) - {*PARTS, START}:
+    chosen.parts = chosen.parts or every
+    if unknown := set(chosen.parts) - set(every):
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
     return chosen
 

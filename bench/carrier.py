@@ -22,25 +22,26 @@ class Carrier:
     async def text(self, sender: str, recipient: str, body: str) -> tuple[float, float]:
         """When the webhook was about to leave and when it was answered, in seconds since the epoch."""
         url = f"{self.url}/twilio/inbound"
-        form = self._form(sender, recipient, body)
+        form = inbound_form(self.sid, sender, recipient, body)
         headers = {"X-Twilio-Signature": RequestValidator(self.token).compute_signature(url, form)}
         before = time.time()
         async with self.http.post(url, data=form, headers=headers) as answer:
             answer.raise_for_status()
         return before, time.time()
 
-    def _form(self, sender: str, recipient: str, body: str) -> dict[str, str]:
-        sid = f"SM{uuid4().hex}"
-        return {
-            "MessageSid": sid,
-            "SmsSid": sid,
-            "SmsMessageSid": sid,
-            "SmsStatus": "received",
-            "AccountSid": self.sid,
-            "From": sender,
-            "To": recipient,
-            "Body": body,
-            "NumMedia": "0",
-            "NumSegments": "1",
-            "ApiVersion": "2010-04-01",
-        }
+
+def inbound_form(account: str, sender: str, recipient: str, body: str) -> dict[str, str]:
+    sid = f"SM{uuid4().hex}"
+    return {
+        "MessageSid": sid,
+        "SmsSid": sid,
+        "SmsMessageSid": sid,
+        "SmsStatus": "received",
+        "AccountSid": account,
+        "From": sender,
+        "To": recipient,
+        "Body": body,
+        "NumMedia": "0",
+        "NumSegments": "1",
+        "ApiVersion": "2010-04-01",
+    }

@@ -14,19 +14,23 @@ FILE = Path(__file__).with_name("report.json")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """``goal`` is the most that is still good; without one the figure only informs."""
+    """``goal`` is the most that is still good, or the least with ``at_least``; without one the figure only informs."""
 
     name: str
     value: float
     unit: str
     goal: float | None = None
+    at_least: bool = False
 
     @property
     def ok(self) -> bool | None:
-        return None if self.goal is None else self.value <= self.goal
+        if self.goal is None:
+            return None
+        return self.value >= self.goal if self.at_least else self.value <= self.goal
 
     def as_json(self) -> dict[str, Any]:
-        return {"name": self.name, "value": self.value, "unit": self.unit, "goal": self.goal, "ok": self.ok}
+        told = {"name": self.name, "value": self.value, "unit": self.unit, "goal": self.goal, "ok": self.ok}
+        return told | ({"at_least": True} if self.at_least else {})
 
 
 def spread(name: str, seconds: Sequence[float], goal: float | None = None) -> list[Row]:
@@ -54,6 +58,6 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def _line(row: Row, width: int) -> str:
-    goal = "" if row.goal is None else f"goal ≤ {row.goal:g}"
+    goal = "" if row.goal is None else f"goal {'≥' if row.at_least else '≤'} {row.goal:g}"
     met = {True: "ok", False: "MISSED", None: ""}[row.ok]
     return f"  {row.name:<{width}}  {row.value:>8g} {row.unit:<9}  {goal:<12} {met}".rstrip()
