@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from tests.cast import LINCOLN_NUMBER, MIA, OMAR, Town
-from tests.services.steps import LINCOLN, ROOSEVELT, change, queued, send
+from tests.services.steps import LINCOLN, ROOSEVELT, change, due_now, handed_over, queued, report_on, send
+from tp_inbox.domain.delivery import DeliveryState, FailureReason
 from tp_inbox.domain.errors import NotAllowed
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.tables import Campaign, Message, Number
@@ -26,6 +29,16 @@ async def test_each_campaign_tells_how_much_waits_and_since_when(town: Town) -> 
     assert [(n.e164, n.waiting, n.bulk) for n in lincoln.numbers] == [(LINCOLN_NUMBER, 2, 0)]
     assert lincoln.oldest_at <= utc_now() < lincoln.done_at
     assert (roosevelt.name, roosevelt.segments) == (ROOSEVELT, 3)
+
+
+async def test_what_waits_for_another_try_is_in_no_queue_until_it_is_due(town: Town) -> None:
+    text = await handed_over(town)
+    await change(town, Message, created_at=utc_now() - timedelta(hours=1))
+    await town.wired.reporting.report(report_on(text, DeliveryState.UNDELIVERED, FailureReason.UNREACHABLE, "30003"))
+    assert await town.wired.services.queues.standing() == []
+    await due_now(town)
+    (queue,) = await town.wired.services.queues.standing()
+    assert utc_now() - queue.oldest_at < timedelta(minutes=1)
 
 
 async def test_twice_as_much_takes_twice_as_long(town: Town) -> None:

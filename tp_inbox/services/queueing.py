@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, case, func, or_, select
 from sqlmodel import col
 
 from tp_inbox.domain import access
@@ -96,6 +96,9 @@ class _Row(NamedTuple):
 
 
 def _waiting() -> Select:
+    """By number. What did not arrive waits on purpose until it is tried again, and in the queue only from then on."""
+    tried_again = col(Message.redelivered) > 0
+    since = case((tried_again, col(Message.next_attempt_at)), else_=col(Message.created_at))
     one_of_many = func.count().filter(col(Message.bulk))
     queued = (
         select(
@@ -103,9 +106,9 @@ def _waiting() -> Select:
             func.count().label("waiting"),
             one_of_many.label("bulk"),
             func.sum(col(Message.segments)).label("segments"),
-            func.min(col(Message.created_at)).label("oldest_at"),
+            func.min(since).label("oldest_at"),
         )
-        .where(col(Message.state) == DeliveryState.QUEUED)
+        .where(col(Message.state) == DeliveryState.QUEUED, or_(~tried_again, since <= utc_now()))
         .group_by(col(Message.number_id))
         .subquery()
     )
