@@ -39,7 +39,7 @@ def refusal(reason: R, code: str = "30000") -> NotAccepted:
 
 
 class TestReports:
-    async def test_every_order_of_the_same_reports_ends_delivered(self, town: Town) -> None:
+    async def test_failure_4_every_order_of_the_same_reports_ends_delivered(self, town: Town) -> None:
         for order in permutations([S.ACCEPTED, S.SENDING, S.SENT, S.DELIVERED]):
             text = await handed_over(town)
             for state in order:
@@ -48,7 +48,7 @@ class TestReports:
             kept = await rows(town, DeliveryEvent, col(DeliveryEvent.message_id) == text.id)
             assert {event.state for event in kept} == set(order)
 
-    async def test_a_failure_keeps_its_reason_in_whatever_order_reports_come(self, town: Town) -> None:
+    async def test_failure_5_a_failure_keeps_its_reason_in_whatever_order_reports_come(self, town: Town) -> None:
         reports = [(S.SENT, None, None), (S.UNDELIVERED, None, None), (S.UNDELIVERED, R.LANDLINE, "30006")]
         for order in permutations([*reports, reports[0]]):
             text = await handed_over(town)
@@ -70,7 +70,7 @@ class TestReports:
             assert await heard.kinds() == [ChangeKind.STATUS]
         assert len(await rows(town, DeliveryEvent, col(DeliveryEvent.state) == S.DELIVERED)) == 1
 
-    async def test_a_callback_before_our_own_write_is_believed_and_the_answer_changes_nothing(
+    async def test_failure_4_a_callback_before_our_own_write_is_believed_and_the_answer_changes_nothing(
         self, town: Town, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         text_id = await queued(town)
