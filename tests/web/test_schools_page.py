@@ -88,6 +88,17 @@ class TestOneSchool:
         made = await the(stage.town, School, col(School.name) == "Washington")
         assert answer.redirects == [f"{SCHOOLS}/{made.id}"]
 
+    async def test_the_offices_phone_is_kept_as_it_is_and_changed_as_people_write_it(self, stage: Stage) -> None:
+        lincoln = stage.town.schools[LINCOLN]
+        diana = await stage.tab("diana", f"{SCHOOLS}/{lincoln}")
+        there = {"name": LINCOLN, "time_zone": "America/Chicago", "area_code": "312"}
+        await diana.call(SchoolState.save, form(**there, office_phone="312 555 0199"))
+        assert diana.var(SchoolState, "office") == "(312) 555-0199"
+        await diana.call(SchoolState.save, form(**there | {"area_code": "630"}, office_phone="(312) 555-0199"))
+        assert (await the(stage.town, School, col(School.id) == lincoln)).office_phone == "+13125550199"
+        await diana.call(SchoolState.save, form(**there, office_phone="call us"))
+        assert "not a phone number" in diana.var(SchoolState, "problem")
+
     async def test_what_is_wrong_stands_beside_what_was_typed(self, stage: Stage) -> None:
         diana = await stage.tab("diana", f"{SCHOOLS}/{stage.town.schools[LINCOLN]}")
         version = diana.var(SchoolState, "version")

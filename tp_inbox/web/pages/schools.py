@@ -178,6 +178,7 @@ def _form(label: str) -> rx.Component:
             field(
                 "Area code", _area_code(), "Three digits, like 312. It decides only where future numbers are bought."
             ),
+            field("Office phone", _office_phone(), "Families who call a texting number are put through to it."),
             refused(SchoolState.problem),
             rx.el.div(rx.el.button(label, type="submit", class_name="button primary"), class_name="buttons"),
             on_submit=SchoolState.save,
@@ -196,6 +197,12 @@ def _area_code() -> rx.Component:
         max_length=8,
         required=True,
         class_name="short",
+    )
+
+
+def _office_phone() -> rx.Component:
+    return rx.el.input(
+        name="office_phone", type="tel", default_value=SchoolState.office, auto_complete="off", max_length=30
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import reflex as rx
 
 from tp_inbox.domain.errors import Invalid, NotFound
+from tp_inbox.domain.phone import display_phone
 from tp_inbox.services.groups import GroupLine
 from tp_inbox.services.registry import services
 from tp_inbox.services.schools import CHANGED_MEANWHILE, SchoolFields, SchoolLine, SchoolView
@@ -16,6 +17,7 @@ from tp_inbox.web.arguments import storable
 from tp_inbox.web.states.groups_page import GroupFileState, GroupState
 from tp_inbox.web.states.page import Page
 
+FIELDS = ("name", "time_zone", "area_code", "office_phone")
 MOST_DIGITS = 15
 """Of an id: more fit into no browser's number."""
 
@@ -80,6 +82,8 @@ class SchoolState(rx.State):
     school: SchoolView = SchoolView()
     zone: str = ""
     """The one that is chosen on the screen."""
+    office: str = ""
+    """The office's phone, as people write it."""
     problem: str = ""
     number_problem: str = ""
     version: int = 0
@@ -133,12 +137,12 @@ class SchoolState(rx.State):
         if again:
             self.school = replace(self.school, fields=seen)
             return
-        self.zone = self.school.fields.time_zone
+        self.zone, self.office = self.school.fields.time_zone, display_phone(self.school.fields.office_phone)
         self.problem = self.number_problem = ""
         self.version += 1
 
     def _clear(self) -> None:
-        self.school, self.zone, self.problem, self.number_problem = SchoolView(), "", "", ""
+        self.school, self.zone, self.office, self.problem, self.number_problem = SchoolView(), "", "", "", ""
 
 
 def _id(name: str) -> int:
@@ -151,4 +155,4 @@ def _id(name: str) -> int:
 
 
 def _fields(form: dict) -> SchoolFields:
-    return SchoolFields(*(storable(str(form.get(name, ""))) for name in ("name", "time_zone", "area_code")))
+    return SchoolFields(*(storable(str(form.get(name, ""))) for name in FIELDS))
