@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 
 from tests.cast import Town
+from tests.fakes import FakeGateway
 from tests.services.steps import rows, the
 from tp_inbox.domain.errors import Invalid, Unavailable
 from tp_inbox.domain.operating import AlertKind
 from tp_inbox.services import intake as module
 from tp_inbox.services.intake import Intake
 from tp_inbox.services.ports import RequestKind, SignedRequest
+from tp_inbox.settings import BadSettings, Settings
 from tp_inbox.storage.spool import Spool
 from tp_inbox.storage.tables import Alert
+from tp_inbox.wiring import wire
 
 NOON = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
 
@@ -221,3 +224,15 @@ async def test_it_empties_itself_as_soon_as_the_database_answers(intake: Intake,
             await asyncio.sleep(0.01)
     running.cancel()
     assert books.names == ["one"]
+
+
+def test_a_web_process_starts_where_it_can_keep_something_and_keeps_nothing_yet(town: Town) -> None:
+    town.wired.require_spool()
+    assert not town.wired.intake.spool.holds_any()
+
+
+def test_where_it_cannot_it_does_not_start_and_says_why(settings: Settings) -> None:
+    settings.spool.parent.mkdir(parents=True, exist_ok=True)
+    settings.spool.write_text("no folder")
+    with pytest.raises(BadSettings, match=rf"^SPOOL_DIR: .*{settings.spool}.* \(Not a directory\)"):
+        wire(settings, FakeGateway()).require_spool()

@@ -65,6 +65,7 @@ class InboundRequest(SQLModel, table=True):
     __table_args__ = (
         Index("ix_inbound_request_waiting", "id", postgresql_where=text("routed_at IS NULL")),
         Index("ix_inbound_request_family", "sender", "id", postgresql_where=text("routed_at IS NULL")),
+        Index("ix_inbound_request_aside", "id", postgresql_where=text("problem <> ''")),
     )
 
     id: int = key()
