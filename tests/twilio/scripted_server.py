@@ -88,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._write(reply)
 
-    do_GET = do_POST = _answer
+    do_GET = do_POST = do_DELETE = _answer
 
     def _write(self, reply: Reply) -> None:
         body = reply.body if isinstance(reply.body, str) else json.dumps(reply.body)
