@@ -15,6 +15,7 @@ from tests.fakes import Loss
 from tests.services.steps import (
     change,
     handed_over,
+    listening,
     message,
     queued,
     receive,
@@ -26,6 +27,7 @@ from tests.services.steps import (
 from tp_inbox.domain.delivery import DeliveryState as S, FailureReason as R
 from tp_inbox.services.ports import StatusReport
 from tp_inbox.services.views import MessageRow
+from tp_inbox.storage.feed import ChangeKind
 from tp_inbox.storage.tables import Campaign, ConsentEvent, DeliveryEvent, EarlierHandover, Message, Number
 from tp_inbox.storage.tables.messages import Doubled
 from tp_inbox.twilio.codes import reason_of
@@ -45,7 +47,8 @@ AGAIN = {
     "39999": 1,
 }
 """By the carrier's code, how often a text is sent again."""
-NEVER = ["21211", "21604", "21614", "21635", "30005", "30006", "21610", "30004", "30007", "30002", "30032", "30034"]
+NEVER = """21211 21604 21614 21635 30005 30006 21610 30004 30007 20003 21408 21606 21601 21212 21659 21608 30002 30032
+30034""".split()
 
 
 async def fail(town: Town, text_id: int, reason: R | None = R.UNREACHABLE, code: str | None = "30003") -> Message:
@@ -206,6 +209,15 @@ class TestDoubles:
         again = await time_passes(town, text.id)
         await town.wired.reporting.report(report_on(again, S.DELIVERED))
         assert (await message(town, text.id)).doubled is None
+
+    async def test_a_double_that_is_found_out_late_is_pushed_to_the_screens(self, town: Town) -> None:
+        text = await handed_over(town)
+        await fail(town, text.id)
+        again = await time_passes(town, text.id)
+        await town.wired.reporting.report(report_on(again, S.DELIVERED))
+        async with listening(town) as heard:
+            await town.wired.reporting.report(reported(text, S.DELIVERED))
+            assert [(c.kind, c.message) for c in await heard.all()] == [(ChangeKind.STATUS, text.id)]
 
     async def test_two_tries_that_both_arrived_are_two_texts_for_the_family(self, town: Town) -> None:
         text = await handed_over(town)

@@ -17,6 +17,7 @@ from tp_inbox.domain.operating import AlertKind
 from tp_inbox.domain.redelivery import arrivals, possible_arrivals
 from tp_inbox.services.alerts import alert
 from tp_inbox.storage.base import utc_now
+from tp_inbox.storage.feed import Change, ChangeKind, announce
 from tp_inbox.storage.tables import DeliveryEvent, EarlierHandover, Message
 from tp_inbox.storage.tables.messages import Doubled
 
@@ -57,9 +58,9 @@ async def mark_doubled(session: AsyncSession, message: Message, handovers: Seque
     """Of a text that was handed over more than once. A mark is never weakened here: others make it, too."""
     handovers = handovers or await standings(session, message)
     if arrivals(handovers) > 1:
-        message.doubled = Doubled.CERTAIN
+        await _mark(session, message, Doubled.CERTAIN)
     elif message.doubled is None and message.sid is not None and possible_arrivals(handovers) > 1:
-        message.doubled = Doubled.POSSIBLE
+        await _mark(session, message, Doubled.POSSIBLE)
 
 
 async def keep_copy(session: AsyncSession, message: Message, sid: str) -> bool:
@@ -68,7 +69,7 @@ async def keep_copy(session: AsyncSession, message: Message, sid: str) -> bool:
     fresh = await session.scalar(row.on_conflict_do_nothing().returning(col(EarlierHandover.sid)))
     if fresh is None:
         return False
-    message.doubled = Doubled.CERTAIN
+    await _mark(session, message, Doubled.CERTAIN)
     await alert(session, AlertKind.DOUBLED, TWICE, message.id, number_id=message.number_id, message_id=message.id)
     return True
 
@@ -80,3 +81,10 @@ async def alarm_if_from_elsewhere(session: AsyncSession, message: Message, sende
     kind, about = AlertKind.WRONG_SENDER, message.id
     await alert(session, kind, FROM_ELSEWHERE, about, number_id=message.number_id, message_id=message.id)
     return True
+
+
+async def _mark(session: AsyncSession, message: Message, doubled: Doubled) -> None:
+    if message.doubled is not doubled:
+        message.doubled = doubled
+        await session.flush()
+        await announce(session, Change(ChangeKind.STATUS, message.inbox_id, message.thread_id, message.id))
