@@ -84,7 +84,9 @@ async def test_two_schools_never_have_one_name(town: Town, name: str) -> None:
     assert await rows(town, AuditEntry) == []
 
 
-@pytest.mark.parametrize("wrong", [{"name": " "}, {"time_zone": "Chicago"}, {"area_code": "800"}, {"office_phone": "555"}])
+@pytest.mark.parametrize(
+    "wrong", [{"name": " "}, {"time_zone": "Chicago"}, {"area_code": "800"}, {"office_phone": "555"}]
+)
 async def test_what_cannot_be_used_is_refused_with_a_sentence(town: Town, wrong: dict[str, str]) -> None:
     fields = {"name": "Washington", "time_zone": "America/Denver", "area_code": "303"} | wrong
     with pytest.raises(Invalid):

@@ -23,8 +23,8 @@ from tp_inbox.services.leaving import Leaving
 from tp_inbox.services.number_admin import NumberAdmin
 from tp_inbox.services.oversight import Oversight
 from tp_inbox.services.own_password import OwnPassword
-from tp_inbox.services.receiving import Receiving
 from tp_inbox.services.queueing import Queues
+from tp_inbox.services.receiving import Receiving
 from tp_inbox.services.reconciliations import Reconciliations
 from tp_inbox.services.roles import Roles
 from tp_inbox.services.schools import Schools

@@ -42,7 +42,7 @@ class SchoolFields:
     office_phone: str = ""
 
     def cleaned(self) -> SchoolFields:
-        """With the office's phone as E.164, if there is one. Raises Invalid with a sentence about what cannot be used."""
+        """With the office's phone, if any, as E.164. Raises Invalid with a sentence about what cannot be used."""
         return SchoolFields(
             clean_name(self.name, "school"),
             clean_zone(self.time_zone),
