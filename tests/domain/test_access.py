@@ -432,3 +432,22 @@ class TestSuccession:
             district = actor_from(ALICE, "X", True, [Grant(frozenset({permission}), Level.DISTRICT, None)])
             assert access.may_name_family(district, of_nobody)
         assert not access.may_name_family(self.at(ALICE, LINCOLN, P.MANAGE_STAFF), at_lincoln)
+
+
+class TestFamilies:
+    @pytest.mark.parametrize(
+        ("grants", "managed"),
+        [
+            ([(LINCOLN, {P.MANAGE_DIRECTORY})], {LINCOLN}),
+            ([(LINCOLN, {P.MANAGE_DIRECTORY}), (ROOSEVELT, {P.SEE_DIRECTORY})], {LINCOLN}),
+            ([(None, {P.MANAGE_DIRECTORY})], {LINCOLN, ROOSEVELT}),
+            ([(LINCOLN, {P.SEE_DIRECTORY, P.MESSAGE_ON_BEHALF}), (None, {P.SEE_DIRECTORY})], set()),
+        ],
+    )
+    def test_they_are_changed_by_who_manages_contacts_there(
+        self, grants: list[tuple[int | None, set[P]]], managed: set[int]
+    ) -> None:
+        actor = somebody(*grants)
+        assert access.manages_families(actor) is bool(managed)
+        assert {s for s in (LINCOLN, ROOSEVELT) if access.may_manage_family(actor, s)} == managed
+        assert not access.manages_families(replace(actor, active=False))
