@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tp_inbox.domain.pacing import RECOVERY, RESERVE, SLOWEST, Bucket, Rates, admit
+from tp_inbox.domain.pacing import RECOVERY, RESERVE, SLOWEST, Bucket, Pace, Rates, admit
 
 
 def leave(bucket: Bucket, seconds: float, segments: int = 1, *, bulk: bool, since: float = 0.0) -> int:
@@ -46,7 +46,7 @@ def test_it_says_how_long_to_wait() -> None:
     bucket = Bucket(2.0, 0.0)
     leave(bucket, 0.01, 5, bulk=True)
     wait = bucket.wait(0.0, bulk=True)
-    assert wait == pytest.approx(2.5, abs=0.01)
+    assert wait == pytest.approx(2.0, abs=0.01)
     assert not bucket.admits(wait - 0.01, bulk=True)
     assert bucket.admits(wait + 0.01, bulk=True)
 
@@ -105,3 +105,28 @@ def test_what_it_would_admit_at_best_is_admitted() -> None:
         most = bucket.most(now, bulk=True)
         assert [admit([bucket], 1, now, bulk=True) for _ in range(most + 1)] == [True] * most + [False]
         assert bucket.wait(now, bulk=True) > 0
+
+
+def test_what_is_held_back_takes_nothing_from_the_others() -> None:
+    pace = Pace(Rates(sender=1.0, campaign=12.0, account=60.0), 0.0)
+    assert pace.admit(1, 2, 5, 0.0, bulk=True)
+    assert not pace.admit(1, 2, 1, 0.0, bulk=True)
+    pace.give_back(1, 2, 5, 0.0, bulk=True)
+    assert pace.admit(1, 2, 1, 0.0, bulk=True)
+
+
+def test_too_much_at_the_carrier_holds_many_back_and_leaves_room_for_answers() -> None:
+    pace = Pace(Rates(sender=1.0, campaign=12.0, account=60.0), 0.0)
+    pace.lies_at_carrier({(1, 2): 600})
+    assert pace.wait(1, 2, 0.0, bulk=True) == float("inf")
+    assert pace.admit(1, 2, 1, 0.0, bulk=False)
+    pace.lies_at_carrier({(1, 2): 900})
+    assert not pace.admit(1, 2, 1, 0.0, bulk=False)
+    assert pace.admit(1, 3, 1, 0.0, bulk=True)
+
+
+def test_workers_share_the_account() -> None:
+    pace = Pace(Rates(sender=1_000.0, campaign=1_000.0, account=10.0), 0.0)
+    pace.share(5, 0.0)
+    left = sum(pace.admit(1, 2, 1, second / 10, bulk=True) for second in range(1_000))
+    assert left == pytest.approx(200, abs=15)

@@ -52,7 +52,7 @@ class Bucket:
     def __init__(self, rate: float, now: float) -> None:
         self.rate = rate
         self._at = now
-        self._spare = 1.0  # who takes over does not know what has just left
+        self._spare = self._most_spare
         self._reserve = self._most_reserve
         self._part = 1.0
         self._slowed_at = float("-inf")
@@ -101,6 +101,10 @@ class Bucket:
         self.rate = rate
 
     @property
+    def _most_spare(self) -> float:
+        return max(A_SEGMENT, self.rate * SPARE_SECONDS)
+
+    @property
     def _most_reserve(self) -> float:
         return max(RESERVE, self.rate * SPARE_SECONDS)
 
@@ -114,7 +118,7 @@ class Bucket:
     def _fill(self, now: float) -> None:
         more = max(0.0, now - self._at) * self._rate_now(now)
         self._at = max(now, self._at)
-        self._spare = min(self._spare + more, max(1.0, self.rate * SPARE_SECONDS))
+        self._spare = min(self._spare + more, self._most_spare)
         self._reserve = min(self._reserve + more, self._most_reserve)
 
 
@@ -161,6 +165,12 @@ class Pace:
             return False
         self._at_carrier[campaign][number] += segments
         return True
+
+    def give_back(self, campaign: int, number: int, segments: int, now: float, *, bulk: bool) -> None:
+        """A text that was admitted does not leave after all."""
+        for bucket in self._buckets(campaign, number, now):
+            bucket.take(-segments, now, bulk=bulk)
+        self._at_carrier[campaign][number] -= segments
 
     def wait(self, campaign: int, number: int, now: float, *, bulk: bool) -> float:
         """Seconds until something may leave there; 0 when it may now, and for ever while too much lies at the carrier,

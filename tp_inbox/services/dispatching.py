@@ -193,9 +193,11 @@ class Dispatching:
             return []
         async with self._db.transaction() as session:
             found = await take_up(session, asked)
-            claimed = await _claimed(session, self._admitted(found))
+            chosen = self._admitted(found)
+            leaving = await _claimed(session, chosen)
+        self._give_back(chosen, leaving)
         self._forget_emptied(asked, found)
-        return claimed
+        return [_in_hand(due) for due in leaving]
 
     def _open_lanes(self) -> dict[Lane, int]:
         """Those from which something may leave now, and how many texts of each to ask for."""
@@ -238,6 +240,14 @@ class Dispatching:
                 for kind in {message.bulk, False}:
                     left[kind] -= 1
         return chosen
+
+    def _give_back(self, chosen: Sequence[Due], leaving: Sequence[Due]) -> None:
+        """What is held back takes nothing from the pace of the others."""
+        now, gone = self._clock(), {due.message.id for due in leaving}
+        for due in chosen:
+            message = due.message
+            if message.id not in gone:
+                self._pace.give_back(due.campaign_id, message.number_id, message.segments, now, bulk=message.bulk)
 
     def _forget_emptied(self, asked: Mapping[Lane, int], found: Sequence[Due]) -> None:
         """Where less was found than asked for, nothing is left for now."""
@@ -368,7 +378,7 @@ def _end(written: asyncio.Future[None], trouble: Exception | None) -> None:
         written.set_exception(trouble)
 
 
-async def _claimed(session: AsyncSession, chosen: Sequence[Due]) -> list[InHand]:
+async def _claimed(session: AsyncSession, chosen: Sequence[Due]) -> list[Due]:
     """What still may leave, written down as being handed over; the family phones' locks come first, as at a STOP."""
     if not chosen:
         return []
@@ -377,7 +387,7 @@ async def _claimed(session: AsyncSession, chosen: Sequence[Due]) -> list[InHand]
     told, here = await consent.ledgers_of(session, phones), await _still_here(session, chosen)
     leaving = [due for due in chosen if await _is_open(session, due, due.phone_id in told, here)]
     await _mark_submitting(session, leaving)
-    return [_in_hand(due) for due in leaving]
+    return leaving
 
 
 async def _still_here(session: AsyncSession, chosen: Sequence[Due]) -> set[int]:
