@@ -26,7 +26,7 @@ from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
 from tp_inbox.storage.queries.ids import among
 from tp_inbox.storage.queries.scope import inbox_ref
-from tp_inbox.storage.tables import Contact, FamilyPhone, Guardianship, Inbox, Number, School, Student, Thread
+from tp_inbox.storage.tables import Contact, Guardianship, Inbox, Number, School, Student, Thread
 
 NOBODY = "Choose at least one family."
 MOST_AT_ONCE = 50_000
@@ -73,11 +73,11 @@ class Announcing:
         if not 0 < len(phone_ids) <= MOST_AT_ONCE:
             raise Invalid(TOO_MANY if phone_ids else NOBODY)
         async with self._db.transaction() as session:
-            phones = {phone.id: phone for phone in await consent.lock_phones(session, phone_ids)}
+            phones = await consent.lock_many(session, phone_ids)
             announcement = await self._announcement(session, actor, inbox_id, written, key)
             before = await _queued_before(session, announcement, phone_ids)
             refused = await _refusals(session, announcement, set(phone_ids) - before, phones)
-            going = [phones[i] for i in sorted(set(phone_ids) - before - refused.keys())]
+            going = {i: phones[i] for i in sorted(set(phone_ids) - before - refused.keys())}
             await _write(session, announcement, going)
             return QueuedMany(len(before) + len(going), sorted(refused.items()))
 
@@ -129,7 +129,7 @@ async def _refusals(
     session: AsyncSession,
     announcement: _Announcement,
     phone_ids: Collection[int],
-    phones: Mapping[int, FamilyPhone],
+    phones: Collection[int],
 ) -> dict[int, str]:
     """By phone, why it gets nothing: the widest reason first."""
     inbox, number = announcement.inbox, announcement.number
@@ -175,10 +175,11 @@ def _today_in(zone: str) -> date:
     return datetime.now(ZoneInfo(zone)).date()
 
 
-async def _write(session: AsyncSession, announcement: _Announcement, going: Sequence[FamilyPhone]) -> None:
+async def _write(session: AsyncSession, announcement: _Announcement, going: Mapping[int, str]) -> None:
+    """``going``: their numbers, by phone."""
     if not going:
         return
-    threads = await _threads(session, announcement.inbox, [phone.id for phone in going])
+    threads = await _threads(session, announcement.inbox, list(going))
     await session.execute(_WRITE, _columns(announcement, going, threads))
     change = Change(ChangeKind.INBOX, inbox=announcement.inbox.id)
     await announce(session, change)  # once: whoever sees the inbox reads it again
@@ -194,14 +195,14 @@ async def _threads(session: AsyncSession, inbox: InboxRef, phone_ids: Sequence[i
 
 
 def _columns(
-    announcement: _Announcement, going: Sequence[FamilyPhone], threads: Mapping[int, tuple[int, bool]]
+    announcement: _Announcement, going: Mapping[int, str], threads: Mapping[int, tuple[int, bool]]
 ) -> dict[str, object]:
     number = announcement.number
     return {
-        "threads": [threads[phone.id][0] for phone in going],
-        "introduced": [threads[phone.id][1] for phone in going],
-        "recipients": [phone.e164 for phone in going],
-        "keys": [_key_of(announcement, phone.id) for phone in going],
+        "threads": [threads[phone_id][0] for phone_id in going],
+        "introduced": [threads[phone_id][1] for phone_id in going],
+        "recipients": list(going.values()),
+        "keys": [_key_of(announcement, phone_id) for phone_id in going],
         "inbox": announcement.inbox.id,
         "author": announcement.actor.staff_id,
         "number": number.id,

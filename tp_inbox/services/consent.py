@@ -30,6 +30,13 @@ async def lock_phones(session: AsyncSession, phone_ids: Collection[int]) -> list
     return list(await session.scalars(phones.with_for_update(key_share=True)))
 
 
+async def lock_many(session: AsyncSession, phone_ids: Collection[int]) -> dict[int, str]:
+    """As ``lock_phones``, for thousands: by id the number alone."""
+    phones = select(col(FamilyPhone.id), col(FamilyPhone.e164)).where(among(col(FamilyPhone.id), phone_ids))
+    rows = await session.execute(phones.order_by(col(FamilyPhone.id)).with_for_update(key_share=True))
+    return {row.id: row.e164 for row in rows}
+
+
 async def lock_phone_of(session: AsyncSession, thread_id: int) -> FamilyPhone | None:
     """The phone of a thread; None when there is no such thread."""
     phone = (
