@@ -28,6 +28,7 @@ from tests.services.steps import (
     the,
 )
 from tp_inbox import wiring
+from tp_inbox.domain.access import InboxKind
 from tp_inbox.domain.delivery import DeliveryState as S, FailureReason as R
 from tp_inbox.domain.errors import Invalid, NotAllowed, Unavailable
 from tp_inbox.domain.operating import AlertKind, DifferenceKind as D
@@ -209,7 +210,7 @@ class TestStrays:
         (shown,), _ = await town.wired.services.inboxes.messages(await town.actor("vera"), await town.school())
         assert (shown.text, shown.outbound, shown.state) == ("From the console", True, "delivered")
         assert shown.author == "Sent from outside this inbox"
-        row, *_ = (await town.wired.services.inboxes.threads(await town.actor("vera"), "school"))[0]
+        row, *_ = (await town.wired.services.inboxes.threads(await town.actor("vera"), InboxKind.SCHOOL))[0]
         assert (row.preview, row.unread) == ("From the console", 0)
 
     async def test_one_from_a_persons_number_is_theirs_alone(self, town: Town) -> None:

@@ -25,7 +25,7 @@ from tests.services.steps import (
     the,
 )
 from tp_inbox.domain.delivery import DeliveryState as S, FailureReason as R
-from tp_inbox.services.ports import StatusReport
+from tp_inbox.services.ports import Accepted, StatusReport
 from tp_inbox.services.views import MessageRow
 from tp_inbox.storage.feed import ChangeKind
 from tp_inbox.storage.tables import Campaign, ConsentEvent, DeliveryEvent, EarlierHandover, Message, Number
@@ -272,6 +272,7 @@ class TestOrder:
 
         async def callback_first(text):
             accepted = await real(text)
+            assert isinstance(accepted, Accepted)
             sid, failure = accepted.text.sid, (S.UNDELIVERED, R.UNREACHABLE, "30003")
             await town.wired.reporting.report(replace(report_on(await message(town, text_id), *failure), sid=sid))
             return accepted
