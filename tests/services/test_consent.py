@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlmodel import col
 
 from tests.cast import LINCOLN_NUMBER, MIA, OMAR, ROOSEVELT_NUMBER, ROSA, STRANGER, Town
@@ -34,7 +36,7 @@ async def closed(town: Town, who: str, thread: int) -> str:
     return (await town.wired.services.threads.head(await town.actor(who), thread)).closed
 
 
-async def recorded(town: Town, scope: ConsentScope, **about: int) -> None:
+async def recorded(town: Town, scope: ConsentScope, **about: Any) -> None:
     """As an admin does by hand."""
     await add(
         town,
