@@ -62,6 +62,8 @@ async def test_the_texts_of_this_month_are_counted_in_segments(town: Town) -> No
     row = next(row for row in (await seen(town)).rows if row.owner == LINCOLN)
     assert row.segments == text.segments > 1
     assert row.segments_cost == pytest.approx(text.segments * 0.0083)
+    summary = (await seen(town)).summary
+    assert (summary.segments, summary.segments_cost) == (row.segments, row.segments_cost)
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,30 @@ from __future__ import annotations
 import pytest
 from sqlmodel import col
 
-from tests.services.steps import revoke, rows, the
+from tests.cast import STRANGER
+from tests.services.steps import (
+    ALICES_NUMBER,
+    BOBS_NUMBER,
+    LINCOLN,
+    change,
+    give_number,
+    queued,
+    receive,
+    revoke,
+    rows,
+    the,
+)
 from tests.web.harness import Stage, Tab
 from tp_inbox.domain import access
 from tp_inbox.domain.operating import AlertKind
 from tp_inbox.services import alerts
 from tp_inbox.services.alert_views import ENDS_WHEN_MENDED
+from tp_inbox.services.campaigns import campaign_at
 from tp_inbox.services.changes import Change, ChangeKind
 from tp_inbox.storage.feed import announce
-from tp_inbox.storage.tables import Alert
+from tp_inbox.storage.tables import Alert, Campaign, InboundRequest, Number
+from tp_inbox.storage.tables.messages import NumberState
+from tp_inbox.web.states.number_sections import STILL_ASIDE, NumberSections
 from tp_inbox.web.states.numbers_page import NumbersPage
 from tp_inbox.web.states.shell import ShellState
 
@@ -97,3 +112,119 @@ class TestAlerts:
             await tab.call(NumbersPage.settle, alert_id)
             assert SAID not in tab.seen
         assert (await the(stage.town, Alert)).settled_at is None
+
+
+def owners(tab: Tab) -> list[str]:
+    return [row["owner"] for row in tab.var(NumbersPage, "rows") or []]
+
+
+async def alices(stage: Stage, state: NumberState = NumberState.ACTIVE, **more: object) -> Number:
+    number = await give_number(stage.town, "alice", ALICES_NUMBER)
+    await change(stage.town, Number, col(Number.id) == number.id, state=state, **more)
+    return number
+
+
+async def state_of(stage: Stage, number: Number) -> NumberState:
+    return (await the(stage.town, Number, col(Number.id) == number.id)).state
+
+
+class TestNumbers:
+    async def test_they_are_searched_and_narrowed(self, stage: Stage) -> None:
+        await alices(stage, NumberState.STOPPED, problem="Nobody knows it.")
+        diana = await stage.tab("diana", NUMBERS)
+        assert owners(diana) == ["Alice Adams", LINCOLN, "Roosevelt High School"]
+        assert diana.var(NumbersPage, "summary")["trouble"] == 1
+        for narrowing, argument, found in (
+            (NumbersPage.search, "adams", ["Alice Adams"]),
+            (NumbersPage.search, "0100", [LINCOLN, "Roosevelt High School"]),
+            (NumbersPage.choose_school, str(stage.town.schools[LINCOLN]), [LINCOLN]),
+            (NumbersPage.search, "", ["Alice Adams", LINCOLN]),
+            (NumbersPage.choose_owner, "school", [LINCOLN]),
+            (NumbersPage.choose_trouble, "trouble", []),
+            (NumbersPage.choose_owner, "", ["Alice Adams"]),
+        ):
+            await diana.call(narrowing, argument)
+            assert owners(diana) == found, argument
+
+    async def test_a_stopped_number_is_used_again_and_its_alert_ends(self, stage: Stage) -> None:
+        number = await alices(stage, NumberState.STOPPED)
+        await told(stage, AlertKind.NUMBER_STOPPED, number.id, number_id=number.id)
+        diana = await stage.tab("diana", NUMBERS)
+        await diana.call(NumbersPage.resume_number, number.id)
+        assert await state_of(stage, number) is NumberState.ACTIVE
+        assert (sentences(diana), diana.var(ShellState, "alerts")) == ([], 0)
+
+    async def test_a_stopped_school_and_a_stopped_account_go_on(self, stage: Stage) -> None:
+        async with stage.town.wired.db.transaction() as session:
+            campaign = await campaign_at(session, stage.town.schools[LINCOLN])
+        await told(stage, AlertKind.CAMPAIGN_STOPPED, campaign, campaign_id=campaign)
+        await told(stage, AlertKind.ACCOUNT_STOPPED)
+        diana = await stage.tab("diana", NUMBERS)
+        await diana.call(NumbersPage.resume_account)
+        await diana.call(NumbersPage.resume_campaign, campaign)
+        assert sentences(diana) == []
+        assert (await the(stage.town, Campaign, col(Campaign.id) == campaign)).stopped_at is None
+
+    async def test_a_lost_number_is_replaced(self, stage: Stage) -> None:
+        number = await alices(stage, NumberState.GONE)
+        diana = await stage.tab("diana", NUMBERS)
+        await diana.call(NumbersPage.replace_number, number.id)
+        assert await state_of(stage, number) is NumberState.RELEASED
+        assert NumberState.WANTED in [n.state for n in await rows(stage.town, Number)]
+
+    async def test_a_number_is_given_back_after_a_question(self, stage: Stage) -> None:
+        number = await alices(stage, NumberState.QUARANTINED)
+        diana = await stage.tab("diana", NUMBERS)
+        await diana.call(NumbersPage.ask_to_release, number.id)
+        assert diana.var(NumbersPage, "asked_about") == "(312) 555-0111"
+        assert await state_of(stage, number) is NumberState.QUARANTINED
+        await diana.call(NumbersPage.release)
+        assert await state_of(stage, number) is NumberState.RELEASING
+        assert diana.var(NumbersPage, "asking") == 0
+
+    async def test_nobody_else_changes_a_number(self, stage: Stage) -> None:
+        number = await alices(stage, NumberState.STOPPED)
+        for who in ("alice", "dora"):
+            tab = await stage.tab(who, NUMBERS)
+            for handler in (NumbersPage.resume_number, NumbersPage.replace_number, NumbersPage.ask_to_release):
+                await tab.call(handler, number.id)
+            await tab.call(NumbersPage.search, "a")
+            assert "555-0111" not in tab.seen
+        assert await state_of(stage, number) is NumberState.STOPPED
+
+
+class TestWhatIsFolded:
+    async def test_what_waits_is_counted_by_school(self, stage: Stage) -> None:
+        await queued(stage.town)
+        diana = await stage.tab("diana", NUMBERS)
+        (queue,) = diana.var(NumberSections, "queues")
+        assert (queue["name"], queue["waiting"], queue["stopped"]) == (LINCOLN, 1, False)
+        assert diana.var(NumberSections, "waiting") == 1
+        assert diana.var(NumberSections, "done") == queue["done"] != ""
+
+    async def _lost(self, stage: Stage) -> int:
+        await receive(stage.town, "A secret", sender=STRANGER, to=BOBS_NUMBER)
+        await stage.hears()
+        return (await the(stage.town, InboundRequest)).id
+
+    async def test_nobody_else_sees_or_tries_what_was_left_aside(self, stage: Stage) -> None:
+        request = await self._lost(stage)
+        diana, dora = await stage.tab("diana", NUMBERS), await stage.tab("dora", NUMBERS)
+        (shown,) = diana.var(NumberSections, "aside")
+        assert (shown["sender"], shown["recipient"]) == ("(773) 555-0190", "(312) 555-0112")
+        assert "A secret" not in diana.seen
+        assert not dora.var(NumberSections, "aside")
+        answer = await dora.call(NumberSections.try_again, request)
+        assert answer.says(access.SCHOOLS_ONLY)
+        assert "555-0190" not in dora.seen
+
+    async def test_a_text_is_tried_again(self, stage: Stage) -> None:
+        request = await self._lost(stage)
+        diana = await stage.tab("diana", NUMBERS)
+        assert (await diana.call(NumberSections.try_again, request)).says(STILL_ASIDE)
+        assert diana.var(ShellState, "alerts") == 1
+        await give_number(stage.town, "bob", BOBS_NUMBER)
+        assert (await diana.call(NumberSections.try_again, request)).says("It is in its conversation now.")
+        await stage.hears()
+        assert diana.var(NumberSections, "aside") == []
+        assert diana.var(ShellState, "alerts") == 0

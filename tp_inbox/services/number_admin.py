@@ -91,13 +91,17 @@ class NumberRow:
 
 @dataclass(frozen=True)
 class NumberSummary:
-    """Of all rented numbers. ``cap``: dollars a month, or None without one."""
+    """Of all rented numbers. ``cap``: dollars a month for them, or None without one. ``segments``: sent from
+    all of them this month, and in dollars by the district's own price.
+    """
 
     count: int
     cost: float
     cap: float | None
     trouble: int
     price: float
+    segments: int
+    segments_cost: float
 
 
 @dataclass(frozen=True)
@@ -181,7 +185,9 @@ class NumberAdmin:
         ).select_from(Number)
         row = (await session.execute(counted.where(col(Number.state) != NumberState.RELEASED))).one()
         limits = self._limits
-        return NumberSummary(row.rented, row.rented * limits.price, limits.spending, row.trouble, limits.price)
+        sent = await session.scalar(select(func.sum(col(Message.segments))).where(_sent_this_month())) or 0
+        money = row.rented * limits.price, limits.spending
+        return NumberSummary(row.rented, *money, row.trouble, limits.price, int(sent), int(sent) * self._segment_price)
 
     def _row(self, row: Row, segments: dict[int, int], families: dict[int, int]) -> NumberRow:
         number: Number = row.Number
@@ -347,17 +353,21 @@ def _called(words: str) -> ColumnElement[bool]:
     return or_(by_name, col(Number.e164).contains(figures)) if figures else by_name
 
 
-async def _segments_of(session: AsyncSession, ids: Collection[int]) -> dict[int, int]:
-    """What left from each since the month began, in UTC as the carrier bills it."""
+def _sent_this_month() -> ColumnElement[bool]:
+    """What has left since the month began, in UTC as the carrier bills it."""
     now = utc_now()
-    sent = and_(
-        col(Message.number_id).in_(ids),
-        col(Message.direction) == Direction.OUT,
-        col(Message.created_at) >= datetime(now.year, now.month, 1, tzinfo=UTC),
-        col(Message.sid).is_not(None),
+    begins = datetime(now.year, now.month, 1, tzinfo=UTC)
+    return and_(
+        col(Message.direction) == Direction.OUT, col(Message.created_at) >= begins, col(Message.sid).is_not(None)
     )
-    query = select(col(Message.number_id), func.sum(col(Message.segments))).where(sent)
-    return {row[0]: int(row[1]) for row in await session.execute(query.group_by(col(Message.number_id)))}
+
+
+async def _segments_of(session: AsyncSession, ids: Collection[int]) -> dict[int, int]:
+    """By number, what left from it this month."""
+    sent = select(col(Message.number_id), func.sum(col(Message.segments))).where(
+        col(Message.number_id).in_(ids), _sent_this_month()
+    )
+    return {row[0]: int(row[1]) for row in await session.execute(sent.group_by(col(Message.number_id)))}
 
 
 async def _families_of(session: AsyncSession, ids: Collection[int]) -> dict[int, int]:

@@ -1,4 +1,4 @@
-"""What is folded below the numbers: the queues, and the comparisons with the carrier."""
+"""What is folded below the numbers: queues, texts that were left aside, and comparisons with the carrier."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import reflex as rx
 
+from tp_inbox.services.receiving import AsideView
 from tp_inbox.services.reconciliations import DifferenceView, ReconciliationView
 from tp_inbox.web.components.basics import icon
 from tp_inbox.web.components.pages import cell, row, table, tag
@@ -13,13 +14,14 @@ from tp_inbox.web.components.scripted import Moment
 from tp_inbox.web.states.number_sections import NumberSections, Queue
 
 Shown = NumberSections
+LEFT_ASIDE = "left-aside"
 
 
 def number_sections() -> rx.Component:
-    return rx.el.div(_queues(), _comparisons(), class_name="folds")
+    return rx.el.div(_queues(), _aside(), _comparisons(), class_name="folds")
 
 
-def _fold(title: str, count: Any, *content: rx.Component) -> rx.Component:
+def _fold(title: str, count: Any, *content: rx.Component, **props: Any) -> rx.Component:
     """``count``: what one reads of it while it is folded."""
     return rx.el.details(
         rx.el.summary(
@@ -29,6 +31,7 @@ def _fold(title: str, count: Any, *content: rx.Component) -> rx.Component:
         ),
         rx.el.div(*content, class_name="fold-content"),
         class_name="card fold",
+        **props,
     )
 
 
@@ -65,6 +68,42 @@ def _queue(queue: rx.Var[Queue]) -> rx.Component:
             rx.cond(queue.stopped, tag("Stopped", "bad"), rx.cond(queue.stuck > 0, tag(stuck, "bad"), tag("Leaving"))),
         ),
         key=queue.id,
+    )
+
+
+# Left aside ------------------------------------------------------------------------------------------------------
+
+
+def _aside() -> rx.Component:
+    heads = ["When", "From", "To", "Why", rx.el.span("What can be done", class_name="visually-hidden")]
+    one = rx.cond(Shown.aside.length() == 1, "One text", Shown.aside.length().to_string() + " texts")
+    return _fold(
+        "Texts that could not be put into a conversation",
+        rx.cond(Shown.aside.length() > 0, one, "None"),
+        rx.cond(
+            Shown.aside.length() > 0,
+            table("Texts that were left aside", heads, rx.foreach(Shown.aside, _text)),
+            _nothing("Every text of a family is in its conversation."),
+        ),
+        id=LEFT_ASIDE,
+    )
+
+
+def _text(text: rx.Var[AsideView]) -> rx.Component:
+    again = rx.el.button(
+        "Try again",
+        rx.el.span(" from ", text.sender, class_name="visually-hidden"),
+        type="button",
+        class_name="button small",
+        on_click=Shown.try_again(text.id),
+    )
+    return row(
+        cell("When", Moment.create(at=text.received_at, form="minute")),
+        cell("From", rx.el.span(text.sender, class_name="no-break")),
+        cell("To", rx.el.span(text.recipient, class_name="no-break")),
+        cell("Why", rx.cond(text.problem != "", text.problem, "Not known")),
+        cell("", again),
+        key=text.id,
     )
 
 

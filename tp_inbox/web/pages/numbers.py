@@ -6,13 +6,23 @@ from typing import Any
 
 import reflex as rx
 
-from tp_inbox.domain.operating import Remedy
+from tp_inbox.domain.operating import AlertKind, Remedy
 from tp_inbox.services.alert_views import AlertView
-from tp_inbox.services.number_admin import NumberRow, OwnerKind
-from tp_inbox.web.components.basics import empty, icon, link
-from tp_inbox.web.components.number_sections import number_sections
-from tp_inbox.web.components.pages import admin_page, cell, page_head, panel, row, search_box, table, tag
-from tp_inbox.web.components.scripted import Moment
+from tp_inbox.services.number_admin import RELEASE_WARNING, NumberAction, NumberRow, OwnerKind
+from tp_inbox.web.components.basics import Anchor, empty, icon, link
+from tp_inbox.web.components.number_sections import LEFT_ASIDE, number_sections
+from tp_inbox.web.components.pages import (
+    admin_page,
+    cell,
+    dialog_buttons,
+    page_head,
+    panel,
+    row,
+    search_box,
+    table,
+    tag,
+)
+from tp_inbox.web.components.scripted import Dialog, Moment
 from tp_inbox.web.states.number_sections import NumberSections
 from tp_inbox.web.states.numbers_page import NumbersPage, SchoolChoice
 from tp_inbox.web.states.shell import ShellState
@@ -32,6 +42,7 @@ def numbers() -> rx.Component:
             _needs_you(),
             _numbers(),
             number_sections(),
+            _before_releasing(),
             class_name="numbers",
         ),
     )
@@ -43,6 +54,7 @@ def numbers() -> rx.Component:
 def _strip() -> rx.Component:
     said, waiting = Page.summary, NumberSections.waiting
     trouble = rx.cond(said.trouble == 1, "one needs attention", said.trouble.to_string() + " need attention")
+    segments = rx.cond(said.segments == 1, "one segment", f"{said.segments:,} segments")
     done = rx.cond(
         NumberSections.done != "",
         rx.fragment("gone by ", Moment.create(at=NumberSections.done, form="list")),
@@ -53,6 +65,7 @@ def _strip() -> rx.Component:
         _figure(
             "Numbers each month", f"${said.cost:,.2f}", rx.cond(said.cap, _of_at_most(said.cap), "no limit is set")
         ),
+        _figure("Texts this month", f"${said.segments_cost:,.2f}", rx.fragment("about, for ", segments)),
         _figure("Texts waiting", waiting.to_string(), rx.cond(waiting > 0, done, "everything has left")),
         class_name="figures",
     )
@@ -123,15 +136,47 @@ def _owner(name: Any, address: Any) -> rx.Component:
 
 
 def _remedy(alert: rx.Var[AlertView]) -> rx.Component:
-    done = rx.el.button("Done", type="button", class_name="button small", on_click=Page.settle(alert.id))
-    return rx.fragment(rx.match(alert.remedy, (Remedy.NOTED.value, done), rx.fragment()))
+    """What is told of no number by itself is mended in the list of numbers."""
+    of_number = alert.number_id > 0
+    resume = rx.match(
+        alert.kind,
+        (AlertKind.ACCOUNT_STOPPED.value, _act("Resume", Page.resume_account)),
+        (AlertKind.CAMPAIGN_STOPPED.value, _act("Resume", Page.resume_campaign(alert.campaign_id))),
+        rx.cond(of_number, _act("Resume", Page.resume_number(alert.number_id))),
+    )
+    return rx.el.div(
+        rx.match(
+            alert.remedy,
+            (Remedy.NOTED.value, _act("Done", Page.settle(alert.id))),
+            (Remedy.RESUME.value, resume),
+            (Remedy.BUY_AGAIN.value, rx.cond(of_number, _act("Buy again", Page.resume_number(alert.number_id)))),
+            (Remedy.REPLACE.value, rx.cond(of_number, _act("Replace", Page.replace_number(alert.number_id)))),
+            (Remedy.TRY_AGAIN.value, Anchor.create("See below", href=f"#{LEFT_ASIDE}", class_name="button small")),
+            rx.fragment(),
+        ),
+        class_name="buttons",
+    )
+
+
+def _act(label: str, on_click: Any, about: Any = None) -> rx.Component:
+    """``about``: what tells it apart from the others of its label, read aloud alone."""
+    whose = rx.el.span(" ", about, class_name="visually-hidden") if about is not None else rx.fragment()
+    return rx.el.button(label, whose, type="button", class_name="button small", on_click=on_click)
 
 
 # The numbers ---------------------------------------------------------------------------------------------------
 
 
 def _numbers() -> rx.Component:
-    heads = ["Number", "Whose", "With", "State", "Since", "This month", ""]
+    heads = [
+        "Number",
+        "Whose",
+        "With",
+        "State",
+        "Since",
+        "This month",
+        rx.el.span("What can be done", class_name="visually-hidden"),
+    ]
     nothing = rx.cond(
         (Page.words != "") | (Page.owner != "") | (Page.school > 0) | Page.trouble,
         empty("search-x", "No number found", "Try another name, or show all again."),
@@ -178,6 +223,7 @@ def _line(number: rx.Var[NumberRow]) -> rx.Component:
         cell("State", _state(number)),
         cell("Since", rx.cond(number.since != "", Moment.create(at=number.since, form="list"), _none())),
         cell("This month", _cost(number)),
+        cell("", _actions(number)),
         key=number.id,
     )
 
@@ -216,6 +262,31 @@ def _cost(number: rx.Var[NumberRow]) -> rx.Component:
         rx.el.span(f"${number.cost + number.segments_cost:,.2f}"),
         rx.cond(number.segments > 0, rx.el.span(texts, class_name="quiet-text")),
         class_name="stacked",
+    )
+
+
+def _actions(number: rx.Var[NumberRow]) -> rx.Component:
+    what = {
+        NumberAction.RESUME: _act("Resume", Page.resume_number(number.id), number.number),
+        NumberAction.BUY_AGAIN: _act("Buy again", Page.resume_number(number.id), number.owner),
+        NumberAction.REPLACE: _act("Replace", Page.replace_number(number.id), number.number),
+        NumberAction.RELEASE: _act("Give back…", Page.ask_to_release(number.id), number.number),
+    }
+    shown = [rx.cond(number.actions.contains(action.value), button) for action, button in what.items()]
+    return rx.el.span(*shown, class_name="tags")
+
+
+def _before_releasing() -> rx.Component:
+    return Dialog.create(
+        rx.el.p(RELEASE_WARNING),
+        rx.el.p("What was written stays where it is. Nobody can undo it.", class_name="quiet-text"),
+        dialog_buttons(
+            rx.el.button("Keep it", type="button", class_name="button", on_click=Page.keep),
+            rx.el.button("Give back now", type="button", class_name="button danger", on_click=Page.release),
+        ),
+        open=Page.asking > 0,
+        title="Give back " + Page.asked_about + "?",
+        on_close=Page.keep,
     )
 
 

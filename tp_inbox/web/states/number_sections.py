@@ -1,4 +1,4 @@
-"""What is folded below the numbers: the queues, and the comparisons with the carrier."""
+"""What is folded below the numbers: queues, texts that were left aside, and comparisons with the carrier."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from datetime import datetime
 import reflex as rx
 
 from tp_inbox.services.queueing import CampaignQueue
+from tp_inbox.services.receiving import AsideView
 from tp_inbox.services.reconciliations import ReconciliationView
 from tp_inbox.services.registry import services
 from tp_inbox.web.acting import actor
 
 NIGHTS = 7
+STILL_ASIDE = "It still cannot be put into a conversation. The list says why."
 
 
 @dataclass(frozen=True)
@@ -37,17 +39,28 @@ class NumberSections(rx.State):
     waiting: int = 0
     done: str = ""
     """When the last of what leaves will be gone."""
+    aside: list[AsideView] = []
     nights: list[ReconciliationView] = []
+
+    @rx.event
+    async def try_again(self, request_id: int) -> rx.event.EventSpec:
+        """To put a text that was left aside into its conversation."""
+        arrived = await services().receiving.try_again(actor(), request_id)
+        await self._show()
+        if arrived:
+            return rx.toast.success("It is in its conversation now.")
+        return rx.toast.info(STILL_ASIDE)
 
     async def _show(self) -> None:
         found = await services().queues.shown_to(actor())
         self.queues = [_queue(campaign) for campaign in found]
         self.waiting = sum(campaign.waiting for campaign in found)
         self.done = _iso(max(filter(None, (campaign.done_at for campaign in found)), default=None))
+        self.aside = await services().receiving.left_aside(actor())
         self.nights = await services().reconciliations.latest(actor(), NIGHTS)
 
     def _clear(self) -> None:
-        self.queues, self.waiting, self.done, self.nights = [], 0, "", []
+        self.queues, self.waiting, self.done, self.aside, self.nights = [], 0, "", [], []
 
 
 def _queue(campaign: CampaignQueue) -> Queue:

@@ -7,7 +7,7 @@ from typing import Any
 
 import reflex as rx
 
-from tp_inbox.domain.errors import Invalid
+from tp_inbox.domain.errors import Invalid, NotFound
 from tp_inbox.services.alert_views import AlertView
 from tp_inbox.services.number_admin import NumberFilters, NumberRow, NumberSummary
 from tp_inbox.services.registry import services
@@ -18,7 +18,7 @@ from tp_inbox.web.states.page import Page
 
 NO_SUCH_FILTER = "This page is out of date. Please reload it."
 MOST_DIGITS = 15
-NO_SUMMARY = NumberSummary(0, 0.0, None, 0, 0.0)
+NO_SUMMARY = NumberSummary(0, 0.0, None, 0, 0.0, 0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,9 @@ class NumbersPage(Page, rx.State):
     owner: str = ""
     school: int = 0
     trouble: bool = False
+    asking: int = 0
+    """The number that is about to be given back."""
+    asked_about: str = ""
     _starts: list[int] = []
 
     @rx.event
@@ -48,6 +51,46 @@ class NumbersPage(Page, rx.State):
         """Somebody has seen to it."""
         await services().alerts.settle(actor(), alert_id)
         await self._fill(again=True)
+
+    @rx.event
+    async def resume_number(self, number_id: int) -> rx.event.EventSpec:
+        """What had stopped it is mended, so it is used, or bought, again."""
+        await services().lanes.resume_number(actor(), number_id)
+        return await self._done("It is tried again.")
+
+    @rx.event
+    async def resume_campaign(self, campaign_id: int) -> rx.event.EventSpec:
+        await services().lanes.resume_campaign(actor(), campaign_id)
+        return await self._done("The texts go on.")
+
+    @rx.event
+    async def resume_account(self) -> rx.event.EventSpec:
+        await services().lanes.resume_account(actor())
+        return await self._done("The texts go on.")
+
+    @rx.event
+    async def replace_number(self, number_id: int) -> rx.event.EventSpec:
+        """One that the carrier has no more."""
+        await services().number_admin.replace(actor(), number_id)
+        return await self._done("Another number is being bought.")
+
+    @rx.event
+    async def ask_to_release(self, number_id: int) -> None:
+        number = await services().number_admin.number(actor(), number_id)
+        if number is None:
+            raise NotFound
+        self.asking, self.asked_about = number_id, number.number
+
+    @rx.event
+    def keep(self) -> None:
+        self.asking, self.asked_about = 0, ""
+
+    @rx.event
+    async def release(self) -> rx.event.EventSpec:
+        number_id = self.asking
+        self.asking, self.asked_about = 0, ""
+        await services().number_admin.release(actor(), number_id)
+        return await self._done("It is being given back.")
 
     @rx.event
     async def search(self, words: str) -> None:
@@ -94,6 +137,10 @@ class NumbersPage(Page, rx.State):
         await self._list()
         await (await self.get_state(NumberSections))._show()
 
+    async def _done(self, words: str) -> rx.event.EventSpec:
+        await self._fill(again=True)
+        return rx.toast.success(words)
+
     async def _list_anew(self) -> None:
         self._starts = []
         await self._list()
@@ -114,4 +161,5 @@ class NumbersPage(Page, rx.State):
     def _empty(self) -> None:
         self.summary, self.alerts, self.more_alerts = NO_SUMMARY, [], 0
         self.rows, self.more, self.page_number, self.schools = [], False, 0, []
+        self.asking, self.asked_about = 0, ""
         self.words, self.owner, self.school, self.trouble, self._starts = "", "", 0, False, []
