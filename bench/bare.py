@@ -1,6 +1,7 @@
 """The least that a webhook can be: a bare Starlette handler that puts the form into the same table.
 
-`python -m bench.bare PORT` serves it with the server and the options of `tp-inbox serve`.
+One does so by the driver alone, the other by the product's own way to the database. `python -m bench.bare PORT` serves
+them with the server and the options of `tp-inbox serve`.
 """
 
 from __future__ import annotations
@@ -13,34 +14,56 @@ from contextlib import asynccontextmanager
 from urllib.parse import parse_qsl
 
 import asyncpg
+from sqlalchemy import text
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tp_inbox.storage.database import libpq_address
+from tp_inbox.storage.database import Database, libpq_address
 
 POOL = 10
+BY_DRIVER, BY_DATABASE = "/by-driver", "/by-database"
 INSERT = """
 INSERT INTO inbound_request (sid, sender, form, source, received_at, problem, attempts, next_attempt_at)
-VALUES ($1, $2, $3, 'webhook', now(), '', 0, now()) ON CONFLICT (sid) DO NOTHING RETURNING id
+VALUES ({values}, 'webhook', now(), '', 0, now()) ON CONFLICT (sid) DO NOTHING RETURNING id
 """
+ONE_BY_ONE, BY_NAME = INSERT.format(values="$1, $2, $3"), text(INSERT.format(values=":sid, :sender, :form"))
 
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
-    address = libpq_address(os.environ["DATABASE_URL"])
-    async with asyncpg.create_pool(address, min_size=POOL, max_size=POOL) as app.state.pool:
+    address = os.environ["DATABASE_URL"]
+    app.state.db = Database(address, pool_size=POOL)
+    async with asyncpg.create_pool(libpq_address(address), min_size=POOL, max_size=POOL) as app.state.pool:
         yield
+    await app.state.db.close()
 
 
-async def _inbound(request: Request) -> Response:
-    form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
-    await request.app.state.pool.fetchval(INSERT, form["MessageSid"], form["From"], json.dumps(form))
+async def _by_driver(request: Request) -> Response:
+    await request.app.state.pool.fetchval(ONE_BY_ONE, *await _columns(request))
     return Response("<Response/>", media_type="text/xml")
 
 
-app = Starlette(routes=[Route("/twilio/inbound", _inbound, methods=["POST"])], lifespan=_lifespan)
+async def _by_database(request: Request) -> Response:
+    columns = dict(zip(("sid", "sender", "form"), await _columns(request), strict=True))
+    async with request.app.state.db.reading() as session:
+        await session.execute(BY_NAME, columns)
+    return Response("<Response/>", media_type="text/xml")
+
+
+async def _columns(request: Request) -> tuple[str, str, str]:
+    form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
+    return form["MessageSid"], form["From"], json.dumps(form)
+
+
+app = Starlette(
+    routes=[
+        Route(f"{kind}/twilio/inbound", answer, methods=["POST"])
+        for kind, answer in ((BY_DRIVER, _by_driver), (BY_DATABASE, _by_database))
+    ],
+    lifespan=_lifespan,
+)
 
 
 def main(port: str) -> None:
