@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -37,6 +38,13 @@ async def test_the_request_is_what_twilio_documents(gateway, server) -> None:
         "Body": [HELLO.body],
         "StatusCallback": [f"{PUBLIC}/twilio/status?message=41#rc=5&rp=all"],
     }
+
+
+@pytest.mark.parametrize(("seconds", "asked_for"), [(None, None), (1, ["1"]), (14_400, ["14400"])])
+async def test_what_would_be_too_old_by_then_must_not_be_sent(gateway, server, seconds, asked_for) -> None:
+    server.script = [created()]
+    await gateway.send(replace(HELLO, valid_seconds=seconds))
+    assert server.asked[0].form.get("ValidityPeriod") == asked_for
 
 
 async def test_the_host_that_was_meant_is_named_to_the_one_that_answers(gateway, server) -> None:
