@@ -14,6 +14,7 @@ from sqlmodel import col
 from tp_inbox.domain import consent as domain
 from tp_inbox.domain.consent import ConsentKind, ConsentScope, ConsentSource, Line
 from tp_inbox.storage.feed import Change, ChangeKind, announce
+from tp_inbox.storage.queries.asked import ASKED
 from tp_inbox.storage.queries.continued import earlier_numbers
 from tp_inbox.storage.queries.ids import among
 from tp_inbox.storage.queries.places import HELD
@@ -165,7 +166,7 @@ async def _settle_questions(session: AsyncSession, phone_id: int, staff_id: int 
     asked = (
         select(Message)
         .join(Thread, col(Thread.id) == col(Message.thread_id))
-        .where(col(Thread.phone_id) == phone_id, col(Message.stop_question) == StopQuestion.OPEN)
+        .where(col(Thread.phone_id) == phone_id, ASKED)
     )
     for question in (await session.scalars(asked)).all():
         if await opt_out_of(session, phone_id, question.inbox_id, question.number_id):

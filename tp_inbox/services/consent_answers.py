@@ -15,6 +15,7 @@ from tp_inbox.domain.phone import display_phone
 from tp_inbox.services import consent
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.feed import Change, ChangeKind, announce
+from tp_inbox.storage.queries.asked import ASKED
 from tp_inbox.storage.queries.families import schools_of
 from tp_inbox.storage.queries.places import schools_worked_at
 from tp_inbox.storage.tables import Campaign, District, FamilyPhone, Inbox, Message, Number, School, Staff, Thread
@@ -101,7 +102,7 @@ async def _begin_again(session: AsyncSession, thread: Thread, message: Message, 
 async def _settle_questions(session: AsyncSession, thread: Thread, message: Message) -> None:
     """Whoever asks for texts has not meant an end of them."""
     before = (col(Message.thread_id) == thread.id, col(Message.created_at) <= message.created_at)
-    asked = update(Message).where(*before, col(Message.stop_question) == StopQuestion.OPEN)
+    asked = update(Message).where(*before, ASKED)
     if (await session.execute(asked.values(stop_question=StopQuestion.NO).returning(col(Message.id)))).all():
         await announce(session, Change(ChangeKind.CONSENT, inbox=thread.inbox_id, thread=thread.id))
 

@@ -18,9 +18,9 @@ from tp_inbox.services import consent
 from tp_inbox.services.numbers import number_in
 from tp_inbox.services.unsubscribing import places, refusal_to_take_back
 from tp_inbox.services.views import NOTHING_ASKED, ConsentEntry, ConsentView, StopAsked, StopPlace
+from tp_inbox.storage.queries.asked import ASKED
 from tp_inbox.storage.queries.continued import earlier_parts
 from tp_inbox.storage.tables import ConsentEvent, District, Message, School, Staff, Thread
-from tp_inbox.storage.tables.messages import StopQuestion
 
 MOST_ENTRIES = 10
 LONGEST_WORDS = 200
@@ -43,7 +43,7 @@ async def why_closed(session: AsyncSession, phone_id: int, inbox_id: int, number
 async def asked_here(session: AsyncSession, actor: Actor, thread: Thread, inbox: InboxRef) -> StopAsked:
     """The newest text of this conversation that may mean STOP and that nobody has answered."""
     parts = [thread.id, *await earlier_parts(session, thread.id)]
-    here = (col(Message.thread_id).in_(parts), col(Message.stop_question) == StopQuestion.OPEN)
+    here = (col(Message.thread_id).in_(parts), ASKED)
     question = await session.scalar(select(Message).where(*here).order_by(col(Message.id).desc()).limit(1))
     if question is None:
         return NOTHING_ASKED

@@ -20,12 +20,13 @@ from tp_inbox.services.views import InboxTabs, MessageRow, StatusView, ThreadRow
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
+from tp_inbox.storage.queries.asked import ASKED
 from tp_inbox.storage.queries.continued import earlier_parts
 from tp_inbox.storage.queries.families import Reached, people_at
 from tp_inbox.storage.queries.places import school_names
 from tp_inbox.storage.queries.scope import inbox_ref, own_thread, readable_inboxes
 from tp_inbox.storage.tables import Draft, FamilyPhone, Inbox, Message, ReadMarker, School, Staff, Thread
-from tp_inbox.storage.tables.messages import Direction, Purpose, StopQuestion
+from tp_inbox.storage.tables.messages import Direction, Purpose
 
 THREADS_A_PAGE = 50
 MESSAGES_A_PAGE = 50
@@ -37,7 +38,7 @@ THEIRS, OWN = "theirs", "own"
 ONE_GROUP = timedelta(minutes=5)
 """Messages of one author within this time are one group of bubbles."""
 
-ASKS_STOP = exists().where(col(Message.thread_id) == col(Thread.id), col(Message.stop_question) == StopQuestion.OPEN)
+ASKS_STOP = exists().where(col(Message.thread_id) == col(Thread.id), ASKED)
 UNREAD = func.greatest(col(Thread.inbound_count) - func.coalesce(col(ReadMarker.seen), 0), 0)
 
 

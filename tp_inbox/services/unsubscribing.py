@@ -20,6 +20,7 @@ from tp_inbox.services import actors, audit, consent, consent_answers
 from tp_inbox.services.numbers import number_in
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
+from tp_inbox.storage.queries.asked import ASKED
 from tp_inbox.storage.queries.continued import earlier_parts
 from tp_inbox.storage.queries.families import schools_of
 from tp_inbox.storage.queries.scope import own_thread
@@ -118,9 +119,7 @@ class Unsubscribing:
         return now.astimezone(zone).hour in DAYTIME
 
     async def _unanswered(self, now: datetime) -> Collection[int]:
-        asked = select(col(Message.id)).where(
-            col(Message.stop_question) == StopQuestion.OPEN, col(Message.created_at) < now - SILENCE_MEANS_YES
-        )
+        asked = select(col(Message.id)).where(ASKED, col(Message.created_at) < now - SILENCE_MEANS_YES)
         async with self._db.reading() as session:
             return (await session.scalars(asked.order_by(col(Message.id)))).all()
 
@@ -184,7 +183,7 @@ async def _question(session: AsyncSession, asked: Asked, message_id: int) -> Mes
 
 
 def _open_question(message_id: int) -> Select[Message]:
-    asked = select(Message).where(col(Message.id) == message_id, col(Message.stop_question) == StopQuestion.OPEN)
+    asked = select(Message).where(col(Message.id) == message_id, ASKED)
     return asked.with_for_update()
 
 
@@ -198,7 +197,7 @@ async def _take_as_stop(
 
 async def _take_as_talk(session: AsyncSession, asked: Asked) -> None:
     """Everything that was asked in this conversation."""
-    open_here = (col(Message.thread_id).in_(asked.parts), col(Message.stop_question) == StopQuestion.OPEN)
+    open_here = (col(Message.thread_id).in_(asked.parts), ASKED)
     for question in (await session.scalars(select(Message).where(*open_here))).all():
         question.stop_question, question.stop_answered_by = StopQuestion.NO, asked.actor.staff_id
     await session.flush()
