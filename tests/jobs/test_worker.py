@@ -247,6 +247,7 @@ async def test_every_job_stands_on_one_screen_with_its_interval(town: Town) -> N
         "poll delivery status": 20,
         "reconcile with the carrier": module.EVERY_HOUR,
         "look up doubtful texts": 10,
+        "hold back what is too old": 60,
         "route waiting webhooks": 5,
         "forget old sign-in failures": 3600,
         "seal the audit log": 60,

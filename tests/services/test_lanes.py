@@ -135,6 +135,25 @@ class TestStopping:
         (alert,) = await standing(town)
         assert alert.kind is AlertKind.CAMPAIGN_STOPPED
 
+    async def test_what_waits_too_long_behind_it_is_held_back_and_says_so(self, town: Town) -> None:
+        waiting = await later(town, await queued(town, "waits", phone=MIA))
+        fresh = await later(town, (await send(town, "charlie", await town.school(ROOSEVELT, OMAR))).id)
+        await meets(town, R.NOT_REGISTERED)
+        assert await town.wired.dispatching.hold_back_old() == 0
+        await change(town, Message, col(Message.id) == waiting, created_at=datetime.now(UTC) - timedelta(hours=4))
+        assert await town.wired.dispatching.hold_back_old() == 1
+        assert await state_of(town, waiting) == (S.FAILED, R.EXPIRED)
+        assert await state_of(town, fresh) == (S.QUEUED, None)
+
+    async def test_a_number_in_quarantine_stays_there(self, town: Town) -> None:
+        text_id = await queued(town)
+        await change(town, Number, state=NumberState.QUARANTINED)
+        town.gateway.refuse(ROSA, R.SENDER_NOT_READY)
+        await town.wired.dispatching.hand_over_due()
+        assert await state_of(town, text_id) == (S.FAILED, R.SENDER_NOT_READY)
+        assert (await lincolns_number(town)).state is NumberState.QUARANTINED
+        assert await standing(town) == []
+
     async def test_composers_close_at_once(self, town: Town) -> None:
         text_id = await queued(town)
         town.gateway.script(refusal(R.NOT_REGISTERED))

@@ -66,6 +66,7 @@ class Worker:
             ("poll delivery status", poll_seconds, crew.polling.poll),
             (RECONCILED, EVERY_HOUR, crew.reconciling.reconcile_at_night),
             ("look up doubtful texts", 10, crew.dispatching.look_up_doubtful),
+            ("hold back what is too old", 60, crew.dispatching.hold_back_old),
             ("route waiting webhooks", 5, crew.receiving.route_waiting),
             ("forget old sign-in failures", 3600, crew.sessions.forget_old_failures),
             ("seal the audit log", 60, crew.sealing.seal),

@@ -54,6 +54,7 @@ IN_HAND = 64
 BULK_IN_HAND = 48
 """Of them, what is one of many: an answer finds room."""
 LOOKED_UP_AT_ONCE = 8
+HELD_BACK_AT_ONCE = 100
 LANES_KEPT = 0.2
 """Seconds for which it is remembered where something waits, while there is something left to take from there and
 nothing new is heard of."""
@@ -149,6 +150,20 @@ class Dispatching:
             await asyncio.gather(*(self._look_up(text, since) for text, since in doubtful))
             looked_up += len(doubtful)
         return looked_up
+
+    async def hold_back_old(self) -> int:
+        """What waits too long where nothing leaves fails with that reason; how many texts."""
+        held = 0
+        while some := await self._hold_back_some_old():
+            held += some
+        return held
+
+    async def _hold_back_some_old(self) -> int:
+        async with self._db.transaction() as session:
+            old = (await session.scalars(_too_old())).all()
+            for message in old:
+                await advance_message(session, message, Delivery(DeliveryState.FAILED, FailureReason.EXPIRED))
+        return len(old)
 
     async def _breathe(self) -> None:
         await asyncio.sleep(max(0.0, self._claimed_at + BREATH - self._clock()))
@@ -460,6 +475,13 @@ async def hold_back(session: AsyncSession, staff_id: int) -> int:
     for message in held:
         await advance_message(session, message, Delivery(DeliveryState.FAILED, FailureReason.CANCELED))
     return len(held)
+
+
+def _too_old() -> Select[Message]:
+    waiting = select(Message).where(
+        col(Message.state) == DeliveryState.QUEUED, col(Message.created_at) < utc_now() - TOO_OLD
+    )
+    return waiting.order_by(col(Message.id)).limit(HELD_BACK_AT_ONCE).with_for_update(skip_locked=True)
 
 
 def _doubtful() -> Select[Message]:

@@ -135,7 +135,7 @@ async def is_stopped_for(session: AsyncSession, message: Message, reason: Failur
     match STOPS.get(reason):
         case AlertKind.NUMBER_STOPPED:
             number = await session.get_one(Number, message.number_id, with_for_update={"key_share": True})
-            return number.state is not NumberState.ACTIVE
+            return number.state is NumberState.STOPPED
         case AlertKind.CAMPAIGN_STOPPED:
             return (await _campaign_of(session, message)).stopped_at is not None
         case AlertKind.ACCOUNT_STOPPED:
@@ -145,6 +145,8 @@ async def is_stopped_for(session: AsyncSession, message: Message, reason: Failur
 
 async def _stop_number(session: AsyncSession, message: Message, reason: FailureReason) -> None:
     number = await session.get_one(Number, message.number_id)
+    if number.state is not NumberState.ACTIVE:
+        return  # one in quarantine stays there, and sends automatic replies alone
     number.state, number.problem = NumberState.STOPPED, explain(reason).sentence
     await record_change(session, number, "stopped", problem=number.problem)
     sentence = NOT_PERMITTED_SENTENCE if reason is FailureReason.NOT_PERMITTED else NOT_READY_SENTENCE
