@@ -18,8 +18,7 @@ HOW = (
     "The clients say what Chromium said when it connected; whether each text was there once is counted afterwards.",
     "A send is timed from the click, in the page. A text is there when its element has a place on the screen.",
     "Pages load in a browser context of their own, so from an empty cache; transferred bytes are those on the wire.",
-    "Faults, dispatch, announce, webhooks and poll run alone, each in a new district with a PostgreSQL that waits for the"
-    " disk; simulator, database and product share the cores.",
+    "Faults, dispatch, announce, webhooks and poll run alone, in new districts; PostgreSQL waits for the disk.",
     "What became of texts over a bad carrier is judged by the simulator's log: each family, these words, once.",
     "A reply has left when its text is claimed for the request that hands it over, right before that request.",
     "The dispatcher's cost is the processor time of the worker's process, jobs and all.",

@@ -6,6 +6,8 @@ import json
 
 from prometheus_client import CollectorRegistry, generate_latest
 
+from tests.cast import Town
+from tests.services.steps import handed_over, report_on
 from tp_inbox.domain.delivery import Delivery, DeliveryState, FailureReason
 from tp_inbox.services import figures
 from tp_inbox.services.ports import Ambiguous, NotAccepted
@@ -64,3 +66,17 @@ def test_what_is_watched_is_asked_when_the_figures_are_taken() -> None:
     figures.watch_tabs(lambda: 7)
     assert value("tp_inbox_open_tabs") == 7
     figures.watch_tabs(lambda: 0)
+
+
+async def test_what_becomes_of_a_text_is_counted_where_it_is_written(town: Town) -> None:
+    names = (
+        ("tp_inbox_handovers_total", {"outcome": "accepted", "reason": ""}),
+        ("tp_inbox_texts_redelivered_total", {"reason": "unreachable"}),
+        ("tp_inbox_texts_settled_total", {"state": "delivered", "reason": ""}),
+    )
+    before = [value(name, **labels) for name, labels in names]
+    text = await handed_over(town)
+    unreachable = report_on(text, DeliveryState.UNDELIVERED, FailureReason.UNREACHABLE, "30003")
+    await town.wired.reporting.report(unreachable)
+    await town.wired.reporting.report(report_on(text, DeliveryState.DELIVERED))
+    assert [value(name, **labels) for name, labels in names] == [one + 1 for one in before]

@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from tp_inbox.domain.consent import ConsentSource
 from tp_inbox.domain.delivery import FINAL, NOT_ARRIVED, Delivery, DeliveryState, FailureReason, advance
-from tp_inbox.services import consent, lanes
+from tp_inbox.services import consent, figures, lanes
 from tp_inbox.services.handovers import alarm_if_from_elsewhere, keep_copy, mark_doubled, sids_of
 from tp_inbox.services.ports import CarrierText, OutgoingText, StatusReport
 from tp_inbox.storage.base import utc_now
@@ -41,6 +41,8 @@ async def advance_message(session: AsyncSession, message: Message, reported: Del
         return
     message.state, message.reason, message.code = after.state, after.reason, after.code
     message.settled_at = utc_now() if after.state in FINAL else None
+    if after.state in FINAL:
+        figures.settled(after)
     if after.state in NOT_ARRIVED:
         await _draw_conclusions(session, message)
     await announce_status(session, message)

@@ -9,8 +9,9 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from tp_inbox.domain.delivery import NOT_ARRIVED, Delivery, DeliveryState
+from tp_inbox.domain.delivery import NOT_ARRIVED, Delivery, DeliveryState, FailureReason
 from tp_inbox.domain.redelivery import outcome, wait_before_again
+from tp_inbox.services import figures
 from tp_inbox.services.dispatching import TOO_OLD
 from tp_inbox.services.handovers import mark_doubled, sids_of, standings
 from tp_inbox.services.outbox import advance_message, announce_status
@@ -51,6 +52,7 @@ async def _put_back(session: AsyncSession, message: Message, failed: Delivery, w
     message.reason, message.code = failed.reason, failed.code
     message.redelivered, message.attempts = message.redelivered + 1, 0
     message.next_attempt_at = utc_now() + wait
+    figures.redelivered(failed.reason or FailureReason.UNKNOWN)
     await announce_status(session, message)
 
 
