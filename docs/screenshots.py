@@ -91,6 +91,7 @@ def _a_district_admin(browser: Browser, product: Product) -> None:
         _changes_a_role,
         _gives_roles_to_many,
         _asks_why,
+        _looks_at_numbers,
         _reads,
         _lets_go,
         _looks_back,
@@ -158,6 +159,12 @@ def _asks_why(priya: Person) -> None:
     page.get_by_role("button", name=f"{ROOSEVELT}’s inbox").click()
     expect(page.get_by_text("Missing: “View the school inbox”.")).to_be_visible()
     _take(page, "why")
+
+
+def _looks_at_numbers(priya: Person) -> None:
+    priya.goes_to("/admin/numbers")
+    expect(priya.page.get_by_role("row").filter(has_text=ELENA)).to_be_visible()
+    _take(priya.page, "numbers")
 
 
 def _reads(priya: Person) -> None:
