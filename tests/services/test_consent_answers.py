@@ -80,7 +80,7 @@ class TestConfirmingAStop:
     async def test_after_a_start_the_next_stop_is_confirmed(self, town: Town) -> None:
         for body in ("alto", "START", "alto"):
             await receive(town, body)
-        assert await purposes(town) == [Purpose.STOP_CONFIRMED, Purpose.STOP_CONFIRMED]
+        assert await purposes(town) == [Purpose.STOP_CONFIRMED, Purpose.START_CONFIRMED, Purpose.STOP_CONFIRMED]
 
     async def test_a_stop_that_is_found_after_the_start_that_followed_it_is_not_confirmed(self, town: Town) -> None:
         now = datetime.now(UTC)
@@ -121,6 +121,54 @@ class TestConfirmingAStart:
         for _ in range(2):
             await receive(town, body)
         assert await purposes(town) == [Purpose.START_CONFIRMED] * confirmed
+
+    @pytest.mark.parametrize("body", ["START", "unstop", "YES"])
+    async def test_of_a_stop_that_the_carrier_never_heard_it_knows_nothing_so_we_confirm_once(
+        self, town: Town, body: str
+    ) -> None:
+        await receive(town, "alto")
+        for _ in range(2):
+            await receive(town, body)
+        assert await purposes(town) == [Purpose.STOP_CONFIRMED, Purpose.START_CONFIRMED]
+
+    async def test_what_staff_have_taken_for_a_stop_the_carrier_never_heard(self, town: Town) -> None:
+        await receive(town, "Please stop texting me")
+        question = await the(town, Message, col(Message.stop_question) == StopQuestion.OPEN)
+        acts, alice = town.wired.services.unsubscribing, await town.actor("alice")
+        await acts.answer(alice, question.thread_id, question.id, stop=True)
+        await receive(town, "START")
+        assert await purposes(town) == [Purpose.STOP_CONFIRMED, Purpose.START_CONFIRMED]
+
+    async def test_what_an_admin_has_recorded_the_carrier_never_heard(self, town: Town) -> None:
+        acts, dora = town.wired.services.unsubscribing, await town.actor("dora")
+        await acts.unsubscribe(dora, await town.school(), town.schools[LINCOLN], "", tell=False)
+        await receive(town, "START")
+        assert await purposes(town) == [Purpose.START_CONFIRMED]
+
+    @pytest.mark.parametrize("words", [("alto", "STOP"), ("STOP", "alto")])
+    async def test_where_the_carrier_has_heard_one_of_several_its_own_answer_is_enough(
+        self, town: Town, words: tuple[str, str]
+    ) -> None:
+        for body in (*words, "START"):
+            await receive(town, body)
+        assert Purpose.START_CONFIRMED not in await purposes(town)
+
+    async def test_a_stop_that_the_carrier_reported_with_the_text_it_has_heard(self, town: Town) -> None:
+        await town.wired.receiving.receive(replace(text_from(body="Alto"), opt_out_type=Verdict.STOP_CERTAIN))
+        await receive(town, "START")
+        assert await answers(town) == []
+
+    async def test_a_stop_of_long_ago_that_a_start_has_ended_does_not_count(self, town: Town) -> None:
+        for body in ("STOP", "START", "alto", "START"):
+            await receive(town, body)
+        assert await purposes(town) == [Purpose.STOP_CONFIRMED, Purpose.START_CONFIRMED]
+
+    async def test_what_the_carrier_has_refused_it_has_blocked_and_answers_itself(self, town: Town) -> None:
+        town.gateway.script(NotAccepted(R.OPTED_OUT, "21610", retry=False))
+        await receive(town, "alto")
+        await town.wired.dispatching.hand_over_due()
+        await receive(town, "START")
+        assert await purposes(town) == [Purpose.STOP_CONFIRMED]
 
     async def test_it_leaves(self, town: Town) -> None:
         await receive(town, "STOP")

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from tp_inbox.domain import consent_words, segments
-from tp_inbox.domain.consent import ConsentSource, Reading, Verdict
+from tp_inbox.domain.consent import ConsentEvent as Event, ConsentKind, ConsentSource, Reading, Verdict, read_consent
 from tp_inbox.domain.delivery import DeliveryState
 from tp_inbox.domain.phone import display_phone
 from tp_inbox.services import consent
@@ -18,7 +18,19 @@ from tp_inbox.storage.feed import Change, ChangeKind, announce
 from tp_inbox.storage.queries.asked import ASKED
 from tp_inbox.storage.queries.families import schools_of
 from tp_inbox.storage.queries.places import schools_worked_at
-from tp_inbox.storage.tables import Campaign, District, FamilyPhone, Inbox, Message, Number, School, Staff, Thread
+from tp_inbox.storage.tables import (
+    Campaign,
+    ConsentEvent,
+    District,
+    FamilyPhone,
+    InboundRequest,
+    Inbox,
+    Message,
+    Number,
+    School,
+    Staff,
+    Thread,
+)
 from tp_inbox.storage.tables.messages import Direction, NumberState, Purpose, StopQuestion
 
 HELP_ONCE_IN = timedelta(days=1)
@@ -88,15 +100,45 @@ async def _ask_staff(session: AsyncSession, thread: Thread, message: Message) ->
 
 
 async def _begin_again(session: AsyncSession, thread: Thread, message: Message, reading: Reading) -> None:
+    """The carrier answers its own START where it has blocked. Of what it never heard, "alto" or a yes of the staff, it
+    knows nothing, and says nothing.
+    """
+    answered = reading.carrier_handles and await _carrier_blocks(session, thread, message.number_id)
     opened = await consent.opt_in(session, thread, message.number_id, message.id, message.created_at)
     if opened or not reading.only_if_opted_out:
         await _settle_questions(session, thread, message)
-    if not opened or reading.carrier_handles or _is_late(message):
+    if not opened or answered or _is_late(message):
         return
     if await is_open(session, thread, message.number_id):
         phone, number = await _ends_of(session, thread, message.number_id)
         words = consent_words.start_confirmation(phone.language, await _sender(session, thread, number))
         await _queue(session, thread, phone, number, Purpose.START_CONFIRMED, words)
+
+
+async def _carrier_blocks(session: AsyncSession, thread: Thread, number_id: int) -> bool:
+    """Whether something closes this number that the carrier has heard as a STOP, or has reported itself."""
+    closed = await consent.closures_of(session, [thread.phone_id], thread.inbox_id, number_id)
+    heard = await _heard_by_carrier(session, thread.phone_id)
+    return any(event in heard for event in closed.get(thread.phone_id, ()))
+
+
+async def _heard_by_carrier(session: AsyncSession, phone_id: int) -> list[Event]:
+    """The family's opt-outs in the carrier's own words, or that came with its report, and those of the carrier."""
+    reported = col(InboundRequest.form)["opt_out_type"].as_string().label("reported")
+    said = (
+        select(ConsentEvent, col(Message.body).label("body"), reported)
+        .outerjoin(Message, col(Message.id) == col(ConsentEvent.message_id))
+        .outerjoin(InboundRequest, col(InboundRequest.sid) == col(Message.sid))
+        .where(col(ConsentEvent.phone_id) == phone_id, col(ConsentEvent.kind) == ConsentKind.OPTED_OUT)
+    )
+    rows = (await session.execute(said)).all()
+    return [consent.event_of(row.ConsentEvent) for row in rows if _carrier_heard(*row)]
+
+
+def _carrier_heard(written: ConsentEvent, body: str | None, reported: str | None) -> bool:
+    if written.source is not ConsentSource.FAMILY:
+        return written.source is ConsentSource.CARRIER
+    return reported is not None or read_consent(body or "").carrier_handles
 
 
 async def _settle_questions(session: AsyncSession, thread: Thread, message: Message) -> None:
