@@ -248,7 +248,8 @@ class TestAskingTheStaff:
         await receive(town, word)
         assert await self.question(town) is answer
 
-    async def test_a_plain_yes_answers_nothing(self, town: Town) -> None:
+    @pytest.mark.parametrize("reported", [None, Verdict.START])
+    async def test_a_plain_yes_answers_nothing(self, town: Town, reported: Verdict | None) -> None:
         await receive(town, "Please stop texting me")
-        await receive(town, "yes")
+        await town.wired.receiving.receive(replace(text_from(body="Yes"), opt_out_type=reported))
         assert await self.question(town) is StopQuestion.OPEN

@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from tp_inbox.domain import composing
 from tp_inbox.domain.access import InboxKind
-from tp_inbox.domain.consent import Reading, read_consent
+from tp_inbox.domain.consent import Reading, Verdict, read_consent
 from tp_inbox.domain.delivery import DeliveryState
 from tp_inbox.services import consent, consent_answers, succession
 from tp_inbox.services.numbers import personal_inbox
@@ -156,5 +156,11 @@ def _show_in_thread(thread: Thread, message: Message) -> None:
 
 
 def _reading(text: InboundText) -> Reading:
-    """What the carrier says it did is believed before our own reading of the words."""
-    return Reading(text.opt_out_type, carrier_handles=True) if text.opt_out_type else read_consent(text.body)
+    """What the carrier says it did is believed before our own reading of the words. It reports a START for a plain YES,
+    too, whatever that answers.
+    """
+    said = read_consent(text.body)
+    if text.opt_out_type is None:
+        return said
+    only_if_opted_out = said.only_if_opted_out and text.opt_out_type is Verdict.START
+    return Reading(text.opt_out_type, carrier_handles=True, only_if_opted_out=only_if_opted_out)
