@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -15,6 +16,7 @@ from tp_inbox.services import figures
 from tp_inbox.services.alerts import alert
 from tp_inbox.services.polling import POLLED
 from tp_inbox.services.processes import Beat
+from tp_inbox.services.receiving import MOST_TRIES, NOT_OURS
 from tp_inbox.services.watching import Watching
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
@@ -61,6 +63,17 @@ async def test_what_nobody_has_mended_is_told(town: Town) -> None:
     found = await told(town)
     assert found["tp_inbox_alerts"] == [({"kind": "spending_cap"}, 1)]
     assert found["tp_inbox_inbound_waiting"] == [({}, 1)]
+
+
+async def test_a_text_waits_as_long_as_it_is_tried_and_lies_aside_afterwards(town: Town) -> None:
+    def came(sid: str, **became: Any) -> InboundRequest:
+        return InboundRequest(sid=sid, sender=ROSA, form={}, **became)
+
+    await add(town, came("put off", problem="TimeoutError", attempts=MOST_TRIES - 1))
+    await add(town, came("tried enough", problem="TimeoutError", attempts=MOST_TRIES))
+    await add(town, came("not ours", problem=NOT_OURS, routed_at=utc_now()))
+    found = await told(town)
+    assert (found["tp_inbox_inbound_waiting"], found["tp_inbox_inbound_aside"]) == ([({}, 1)], [({}, 2)])
 
 
 async def test_the_pollers_age_is_missing_until_it_has_polled(town: Town) -> None:

@@ -180,6 +180,13 @@ class Receiving:
                 await _leave_aside(session, request)
 
 
+WAITS = and_(col(InboundRequest.routed_at).is_(None), col(InboundRequest.attempts) < MOST_TRIES)
+IS_ASIDE = and_(
+    literal_column("inbound_request.problem <> ''", Boolean),  # as its index says it; a parameter would hide it
+    or_(col(InboundRequest.routed_at).is_not(None), col(InboundRequest.attempts) >= MOST_TRIES),
+)
+
+
 def _next_waiting() -> Select[InboundRequest]:
     """The oldest that is due and behind no other from the same phone: STOP and START keep their order."""
     earlier = aliased(InboundRequest)
@@ -191,12 +198,7 @@ def _next_waiting() -> Select[InboundRequest]:
     )
     return (
         select(InboundRequest)
-        .where(
-            col(InboundRequest.routed_at).is_(None),
-            col(InboundRequest.attempts) < MOST_TRIES,
-            col(InboundRequest.next_attempt_at) <= bindparam("now"),
-            ~waits_behind,
-        )
+        .where(WAITS, col(InboundRequest.next_attempt_at) <= bindparam("now"), ~waits_behind)
         .order_by(col(InboundRequest.id))
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -207,8 +209,7 @@ def _next_waiting() -> Select[InboundRequest]:
 NEXT_WAITING = _next_waiting()
 MORE_FROM = select(
     exists().where(
-        col(InboundRequest.routed_at).is_(None),
-        col(InboundRequest.attempts) < MOST_TRIES,
+        WAITS,
         col(InboundRequest.sender) == bindparam("sender"),
         col(InboundRequest.next_attempt_at) <= bindparam("now"),
     )
@@ -221,10 +222,6 @@ STORE = (
     .values(problem="", attempts=0)
     .on_conflict_do_nothing()
     .returning(col(InboundRequest.id))
-)
-IS_ASIDE = and_(
-    literal_column("inbound_request.problem <> ''", Boolean),  # as its index says it; a parameter would hide it
-    or_(col(InboundRequest.routed_at).is_not(None), col(InboundRequest.attempts) >= MOST_TRIES),
 )
 
 

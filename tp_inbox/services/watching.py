@@ -18,9 +18,10 @@ from tp_inbox.services import figures
 from tp_inbox.services.polling import POLLED
 from tp_inbox.services.processes import Beat, Processes, Running
 from tp_inbox.services.queueing import CampaignQueue, NumberQueue, Queues
+from tp_inbox.services.receiving import IS_ASIDE, WAITS
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
-from tp_inbox.storage.tables import Alert, InboundRequest, Message, Number, Watermark
+from tp_inbox.storage.tables import Alert, Message, Number, Watermark
 
 DOUBTFUL = (DeliveryState.SUBMITTING, DeliveryState.UNKNOWN)
 STILL_REPORTED = timedelta(hours=12)
@@ -112,14 +113,12 @@ async def _texts(session: AsyncSession) -> list[Metric]:
 
 
 async def _troubles(session: AsyncSession) -> list[Metric]:
-    waits = col(InboundRequest.routed_at).is_(None), col(InboundRequest.problem) == ""
-    aside = col(InboundRequest.routed_at).is_(None), col(InboundRequest.problem) != ""
     stands = col(Alert.settled_at).is_(None)
     return [
         await _counts(session, "alerts", "Alerts that stand.", Alert.kind, stands),
         await _counts(session, "numbers", "Numbers of ours.", Number.state),
-        await _count(session, "inbound_waiting", "Families' texts that wait for a conversation.", *waits),
-        await _count(session, "inbound_aside", "Families' texts that could be put into none.", *aside),
+        await _count(session, "inbound_waiting", "Families' texts that wait for a conversation.", WAITS),
+        await _count(session, "inbound_aside", "Families' texts that could be put into none.", IS_ASIDE),
     ]
 
 
