@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import stat
 from pathlib import Path
@@ -70,6 +71,28 @@ async def test_what_a_crash_left_half_written_is_not_there(spool: Spool) -> None
     await spool.put({})
     (spool.folder / "writing" / "0.json").write_text('{"n"')
     assert spool.waiting() == 1
+
+
+async def test_what_a_crash_left_half_written_does_not_stay_for_ever(spool: Spool) -> None:
+    await spool.put({})
+    left, fresh = (spool.folder / "writing" / name for name in ("0.json", "1.json"))
+    for path in (left, fresh):
+        path.write_text('{"n"')
+    os.utime(left, (0, 0))
+    spool.require_writable()
+    assert (left.exists(), fresh.exists(), spool.waiting()) == (False, True, 1)
+
+
+async def test_a_disk_that_is_full_keeps_no_part_of_a_request(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool.require_writable()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="full"):
+        await spool.put({"body": "words of a family"})
+    assert [path for path in spool.folder.rglob("*") if path.is_file()] == []
 
 
 async def test_one_process_empties_it_and_the_other_lets_it(spool: Spool) -> None:

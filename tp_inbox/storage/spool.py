@@ -13,13 +13,15 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 OURS_ALONE = 0o700
 READ_BY_US_ALONE = 0o600
 """What families write lies in these files."""
+GIVEN_UP_SECONDS = 3_600
+"""Longer than any request is being written."""
 
 
 class Spool:
@@ -58,6 +60,7 @@ class Spool:
     def require_writable(self) -> None:
         """Raises OSError with the reason."""
         self._make_folders()
+        self._forget_half_written()
         probe = self._writing / f"probe-{os.getpid()}"
         _write_through(probe, b"?")
         probe.unlink()
@@ -109,12 +112,28 @@ class Spool:
         (self._writing / name).rename(self._waiting / name)
         _sync_folder(self._waiting)
 
+    def _forget_half_written(self) -> None:
+        """What a process was writing when it ended: nobody was told that it is kept."""
+        for path in self._writing.iterdir():
+            with suppress(FileNotFoundError):  # whole by now
+                if path.stat().st_mtime < time.time() - GIVEN_UP_SECONDS:
+                    path.unlink()
+
     def _make_folders(self) -> None:
         for folder in (self._waiting, self._writing, self.aside):
             folder.mkdir(OURS_ALONE, parents=True, exist_ok=True)
 
 
 def _write_through(path: Path, content: bytes) -> None:
+    """Raises OSError, and then no part of it takes room on a disk that is full."""
+    try:
+        _write_and_sync(path, content)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _write_and_sync(path: Path, content: bytes) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, READ_BY_US_ALONE), "wb") as file:
         file.write(content)
         file.flush()
