@@ -10,6 +10,7 @@ from tests.services.steps import (
     ALICES_NUMBER,
     BOBS_NUMBER,
     LINCOLN,
+    add,
     change,
     give_number,
     queued,
@@ -26,7 +27,7 @@ from tp_inbox.services.alert_views import ENDS_WHEN_MENDED
 from tp_inbox.services.campaigns import campaign_at
 from tp_inbox.services.changes import Change, ChangeKind
 from tp_inbox.storage.feed import announce
-from tp_inbox.storage.tables import Alert, Campaign, InboundRequest, Number
+from tp_inbox.storage.tables import Alert, Campaign, InboundRequest, Number, UnknownNumber
 from tp_inbox.storage.tables.messages import NumberState
 from tp_inbox.web.states.number_sections import STILL_ASIDE, NumberSections
 from tp_inbox.web.states.numbers_page import NumbersPage
@@ -217,6 +218,12 @@ class TestWhatIsFolded:
         answer = await dora.call(NumberSections.try_again, request)
         assert answer.says(access.SCHOOLS_ONLY)
         assert "555-0190" not in dora.seen
+
+    async def test_what_is_paid_for_and_not_used_is_told(self, stage: Stage) -> None:
+        await add(stage.town, UnknownNumber(sid="PN" + "7" * 32, e164="+12025550177", label="Bus line"))
+        diana, dora = await stage.tab("diana", NUMBERS), await stage.tab("dora", NUMBERS)
+        assert diana.var(NumberSections, "unused") == [{"number": "(202) 555-0177", "label": "Bus line"}]
+        assert "555-0177" not in dora.seen
 
     async def test_a_text_is_tried_again(self, stage: Stage) -> None:
         request = await self._lost(stage)

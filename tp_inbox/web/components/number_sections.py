@@ -6,6 +6,7 @@ from typing import Any
 
 import reflex as rx
 
+from tp_inbox.services.number_admin import UnknownRow
 from tp_inbox.services.receiving import AsideView
 from tp_inbox.services.reconciliations import DifferenceView, ReconciliationView
 from tp_inbox.web.components.basics import icon
@@ -18,7 +19,7 @@ LEFT_ASIDE = "left-aside"
 
 
 def number_sections() -> rx.Component:
-    return rx.el.div(_queues(), _aside(), _comparisons(), class_name="folds")
+    return rx.el.div(_queues(), _aside(), _unused(), _comparisons(), class_name="folds")
 
 
 def _fold(title: str, count: Any, *content: rx.Component, **props: Any) -> rx.Component:
@@ -105,6 +106,30 @@ def _text(text: rx.Var[AsideView]) -> rx.Component:
         cell("", again),
         key=text.id,
     )
+
+
+# Paid for, and not used ----------------------------------------------------------------------------------------
+
+
+def _unused() -> rx.Component:
+    count = rx.cond(Shown.unused.length() == 1, "One number", Shown.unused.length().to_string() + " numbers")
+    about = (
+        "They belong to another product, or are left over. Whoever looks after the account can give them back there."
+    )
+    lines = rx.foreach(Shown.unused, _unused_number)
+    return rx.cond(
+        Shown.unused.length() > 0,
+        _fold(
+            "Paid for, and not used here",
+            count,
+            rx.el.p(about, class_name="quiet-text"),
+            table("Numbers that are paid for and not used here", ["Number", "Called at Twilio"], lines),
+        ),
+    )
+
+
+def _unused_number(number: rx.Var[UnknownRow]) -> rx.Component:
+    return row(cell("Number", rx.el.strong(number.number)), cell("Called at Twilio", number.label), key=number.number)
 
 
 # Comparisons ---------------------------------------------------------------------------------------------------

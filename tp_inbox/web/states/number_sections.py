@@ -7,6 +7,7 @@ from datetime import datetime
 
 import reflex as rx
 
+from tp_inbox.services.number_admin import UnknownRow
 from tp_inbox.services.queueing import CampaignQueue
 from tp_inbox.services.receiving import AsideView
 from tp_inbox.services.reconciliations import ReconciliationView
@@ -40,6 +41,8 @@ class NumberSections(rx.State):
     done: str = ""
     """When the last of what leaves will be gone."""
     aside: list[AsideView] = []
+    unused: list[UnknownRow] = []
+    """What the account pays for, and nobody here uses."""
     nights: list[ReconciliationView] = []
 
     @rx.event
@@ -57,10 +60,12 @@ class NumberSections(rx.State):
         self.waiting = sum(campaign.waiting for campaign in found)
         self.done = _iso(max(filter(None, (campaign.done_at for campaign in found)), default=None))
         self.aside = await services().receiving.left_aside(actor())
+        self.unused = await services().number_admin.unknown(actor())
         self.nights = await services().reconciliations.latest(actor(), NIGHTS)
 
     def _clear(self) -> None:
-        self.queues, self.waiting, self.done, self.aside, self.nights = [], 0, "", [], []
+        self.queues, self.waiting, self.done = [], 0, ""
+        self.aside, self.unused, self.nights = [], [], []
 
 
 def _queue(campaign: CampaignQueue) -> Queue:
