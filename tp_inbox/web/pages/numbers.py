@@ -279,7 +279,7 @@ def _actions(number: rx.Var[NumberRow]) -> rx.Component:
 def _before_releasing() -> rx.Component:
     return Dialog.create(
         rx.el.p(RELEASE_WARNING),
-        rx.el.p("What was written stays where it is. Nobody can undo it.", class_name="quiet-text"),
+        rx.el.p("It cannot be undone. What was written stays where it is.", class_name="quiet-text"),
         dialog_buttons(
             rx.el.button("Keep it", type="button", class_name="button", on_click=Page.keep),
             rx.el.button("Give back now", type="button", class_name="button danger", on_click=Page.release),
