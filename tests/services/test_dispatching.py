@@ -311,6 +311,18 @@ class TestDoubt:
         assert await state_of(town, text_id) == (S.FAILED, R.UNCERTAIN)
         assert len(town.gateway.sent) == MOST_ATTEMPTS
 
+    async def test_what_was_surely_refused_does_not_count_against_a_lost_answer(self, town: Town) -> None:
+        town.gateway.script(*[refusal(R.CARRIER_PROBLEM)] * MOST_ATTEMPTS, Loss.BEFORE)
+        text_id = await queued(town)
+        for _ in range(MOST_ATTEMPTS + 1):
+            await due_now(town)
+            await town.wired.dispatching.hand_over_due()
+        await due_now(town)
+        await town.wired.dispatching.look_up_doubtful()
+        await due_now(town)
+        await town.wired.dispatching.hand_over_due()
+        assert await state_of(town, text_id) == (S.ACCEPTED, None)
+
     async def test_a_callback_settles_the_doubt_without_looking(self, town: Town) -> None:
         town.gateway.script(Loss.AFTER)
         text = await handed_over(town)

@@ -374,7 +374,7 @@ class Dispatching:
                 return
             if found is not None:
                 await adopt(session, message, found, "poll")
-            elif message.attempts >= MOST_ATTEMPTS:
+            elif message.doubled is not None and message.attempts >= MOST_ATTEMPTS:
                 await advance_message(session, message, Delivery(DeliveryState.FAILED, FailureReason.UNCERTAIN))
             else:
                 await _send_again(session, message)
@@ -518,6 +518,6 @@ async def _wait_for_an_admin(session: AsyncSession, message: Message) -> None:
 async def _send_again(session: AsyncSession, message: Message) -> None:
     """The carrier does not list it. Should it have it all the same, the family gets it twice: that is marked first."""
     if message.doubled is None:
-        message.doubled = Doubled.POSSIBLE
+        message.doubled, message.attempts = Doubled.POSSIBLE, 1  # the tries before were surely refused
         figures.doubled(certain=False)
     await requeue(session, message)
