@@ -33,7 +33,7 @@ from tp_inbox.domain.delivery import DeliveryState as S, FailureReason as R
 from tp_inbox.domain.errors import Unavailable
 from tp_inbox.domain.pacing import Rates
 from tp_inbox.services import dispatching as module
-from tp_inbox.services.dispatching import LEASE, MOST_ATTEMPTS, TOO_OLD, Dispatching
+from tp_inbox.services.dispatching import LEASE, LONGEST_CLOSURE, MOST_ATTEMPTS, TOO_OLD, Dispatching
 from tp_inbox.services.leasing import Leasing
 from tp_inbox.services.ports import Ambiguous, NotAccepted
 from tp_inbox.storage.feed import ChangeKind
@@ -101,6 +101,11 @@ class TestHandover:
         town.gateway.script(refusal(R.TOO_BUSY, retry_after=777))
         text_id = (await handed_over(town)).id
         assert 770 < await seconds_until_next_try(town, text_id) <= 777
+
+    async def test_no_wait_is_so_long_that_the_text_grows_old(self, town: Town) -> None:
+        town.gateway.script(refusal(R.TOO_BUSY, retry_after=86_400))
+        text_id = (await handed_over(town)).id
+        assert await seconds_until_next_try(town, text_id) <= LONGEST_CLOSURE
 
     async def test_the_wait_grows_with_each_try(self, town: Town) -> None:
         text_id, waits = await queued(town), []

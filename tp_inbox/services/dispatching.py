@@ -73,7 +73,7 @@ LONGEST_VALIDITY = 14_400
 CLOCK_SKEW = timedelta(minutes=5)
 SURELY_KNOWN = timedelta(hours=1)
 LONGEST_CLOSURE = 900.0
-"""Seconds for which the carrier may close the whole account by one answer."""
+"""Seconds for which the carrier may close the whole account by one answer, and put off the text that it refused."""
 
 
 class InHand(NamedTuple):
@@ -506,7 +506,7 @@ def _is_worth_another_try(message: Message, outcome: NotAccepted) -> bool:
 async def _put_back(session: AsyncSession, message: Message, outcome: NotAccepted) -> None:
     """The reason is kept for the next try, and for support."""
     message.reason, message.code = outcome.reason, outcome.code
-    await requeue(session, message, outcome.retry_after)
+    await requeue(session, message, min(outcome.retry_after or 0.0, LONGEST_CLOSURE))
 
 
 async def _wait_for_an_admin(session: AsyncSession, message: Message) -> None:
