@@ -33,6 +33,7 @@ from tp_inbox.domain.delivery import DeliveryState as S, FailureReason as R
 from tp_inbox.domain.errors import Unavailable
 from tp_inbox.domain.pacing import Rates
 from tp_inbox.services import dispatching as module
+from tp_inbox.services.consent import lock_phones
 from tp_inbox.services.dispatching import LEASE, LONGEST_CLOSURE, MOST_ATTEMPTS, TOO_OLD, Dispatching
 from tp_inbox.services.leasing import Leasing
 from tp_inbox.services.ports import Ambiguous, NotAccepted
@@ -170,6 +171,15 @@ class TestHandover:
 
 
 class TestClaiming:
+    async def test_a_family_that_is_locked_keeps_no_other_waiting(self, town: Town) -> None:
+        locked, free = await queued(town), await queued(town, phone=MIA)
+        async with town.wired.db.transaction() as session:
+            await lock_phones(session, [town.phones[ROSA]])
+            assert await town.wired.dispatching.hand_over_due() == 1
+        assert await state_of(town, free) == (S.ACCEPTED, None)
+        await town.wired.dispatching.hand_over_due()
+        assert await state_of(town, locked) == (S.ACCEPTED, None)
+
     async def test_two_workers_hand_nothing_over_twice(self, town: Town) -> None:
         threads = [await town.school(), await town.school(phone=MIA), await town.school(ROOSEVELT, OMAR)]
         people = ["alice", "alice", "charlie"]

@@ -38,6 +38,12 @@ async def lock_many(session: AsyncSession, phone_ids: Collection[int]) -> dict[i
     return {row.id: row.e164 for row in rows}
 
 
+async def lock_free_phones(session: AsyncSession, phone_ids: Collection[int]) -> set[int]:
+    """Those that nobody has locked; for who holds other locks already, and must not wait for these."""
+    free = select(col(FamilyPhone.id)).where(among(col(FamilyPhone.id), phone_ids))
+    return set(await session.scalars(free.with_for_update(key_share=True, skip_locked=True)))
+
+
 async def lock_phone_of(session: AsyncSession, thread_id: int) -> FamilyPhone | None:
     """The phone of a thread; None when there is no such thread."""
     phone = (

@@ -208,7 +208,9 @@ class Dispatching:
             return []
         async with self._db.transaction() as session:
             found = await take_up(session, asked)
-            chosen = self._admitted(found)
+            # The texts are locked already: whoever waits for them with a family's lock must not be waited for.
+            free = await consent.lock_free_phones(session, {due.phone_id for due in found})
+            chosen = self._admitted([due for due in found if due.phone_id in free])
             leaving = await _claimed(session, chosen)
         self._give_back(chosen, leaving)
         self._forget_emptied(asked, found)
@@ -394,11 +396,10 @@ def _end(written: asyncio.Future[None], trouble: Exception | None) -> None:
 
 
 async def _claimed(session: AsyncSession, chosen: Sequence[Due]) -> list[Due]:
-    """What still may leave, written down as being handed over; the family phones' locks come first, as at a STOP."""
+    """What still may leave, written down as being handed over; under the family phones' locks, as a STOP is."""
     if not chosen:
         return []
     phones = {due.phone_id for due in chosen}
-    await consent.lock_phones(session, phones)
     told, here = await consent.ledgers_of(session, phones), await _still_here(session, chosen)
     leaving = [due for due in chosen if await _is_open(session, due, due.phone_id in told, here)]
     await _mark_submitting(session, leaving)
