@@ -34,7 +34,7 @@ from tp_inbox.domain.errors import Unavailable
 from tp_inbox.domain.pacing import Rates
 from tp_inbox.services import dispatching as module
 from tp_inbox.services.consent import lock_phones
-from tp_inbox.services.dispatching import LEASE, LONGEST_CLOSURE, MOST_ATTEMPTS, TOO_OLD, Dispatching
+from tp_inbox.services.dispatching import BEGUN_WITHIN, LEASE, LONGEST_CLOSURE, MOST_ATTEMPTS, TOO_OLD, Dispatching
 from tp_inbox.services.leasing import Leasing
 from tp_inbox.services.ports import Ambiguous, NotAccepted
 from tp_inbox.storage.feed import ChangeKind
@@ -337,6 +337,29 @@ class TestDoubt:
         await due_now(town)
         await town.wired.dispatching.hand_over_due()
         assert await state_of(town, text_id) == (S.ACCEPTED, None)
+
+    async def test_a_worker_that_slept_with_a_claim_hands_nothing_over(self, town: Town) -> None:
+        text_id, worker = await queued(town), town.wired.dispatching
+        await worker._renew()
+        await worker._look_for_lanes()
+        (claimed,) = await worker._claim()
+        await worker._begin(claimed._replace(claimed_at=claimed.claimed_at - BEGUN_WITHIN))
+        assert town.gateway.sent == []
+        assert await state_of(town, text_id) == (S.SUBMITTING, None)
+
+    async def test_a_refusal_that_comes_after_the_next_claim_changes_nothing(self, town: Town) -> None:
+        """Else the text would leave a third time, with nobody looking after the second."""
+        text_id, worker = await queued(town), town.wired.dispatching
+        await worker._renew()
+        await worker._look_for_lanes()
+        (claimed,) = await worker._claim()
+        await due_now(town)
+        await worker.look_up_doubtful()
+        await due_now(town)
+        await worker._look_for_lanes()
+        await worker._claim()
+        await worker._write(claimed, refusal(R.TOO_BUSY))
+        assert await state_of(town, text_id) == (S.SUBMITTING, None)
 
     async def test_a_callback_settles_the_doubt_without_looking(self, town: Town) -> None:
         town.gateway.script(Loss.AFTER)

@@ -64,6 +64,8 @@ IDLE = 1.0
 """Seconds until a text whose next try is due is found, when nothing wakes us."""
 LEASE = timedelta(seconds=90)
 """Longer than a hand-over can take; a claim that is older belongs to a worker that died."""
+BEGUN_WITHIN = timedelta(seconds=30)
+"""Of its claim, so that a hand-over has ended when its lease has: a process may have been put to sleep meanwhile."""
 MOST_ATTEMPTS = 8
 """Of a text whose hand-over never gets an answer; one that was surely refused is tried until it is too old."""
 TOO_OLD = timedelta(hours=4)
@@ -84,6 +86,7 @@ class InHand(NamedTuple):
     number_id: int
     bulk: bool
     written_at: datetime
+    claimed_at: datetime
 
 
 Outcome = tuple[InHand, Handover, asyncio.Future[None]]
@@ -285,6 +288,9 @@ class Dispatching:
         self.on_room()
 
     async def _hand_over(self, text: InHand) -> None:
+        if utc_now() - text.claimed_at > BEGUN_WITHIN:
+            log.warning("dispatching: message %s was claimed too long ago, and is looked up", text.text.message_id)
+            return
         began = self._clock()
         outcome: Handover = await self._gateway.send(text.text)
         figures.handed_over(outcome, self._clock() - began)
@@ -328,10 +334,10 @@ class Dispatching:
                     await self._write_outcome(session, message, text, outcome)
 
     async def _write_outcome(self, session: AsyncSession, message: Message, text: InHand, outcome: Handover) -> None:
-        """Unless a callback was faster and told us that the carrier has it."""
+        """Unless a callback was faster and told us that the carrier has it, or it has been claimed again since."""
         if isinstance(outcome, Accepted):
             await adopt(session, message, outcome.text, "handover")
-        elif message.state is not DeliveryState.SUBMITTING:
+        elif message.state is not DeliveryState.SUBMITTING or message.handed_over_at != text.claimed_at:
             log.warning("dispatching: message %s was settled before its answer came", message.id)
         elif isinstance(outcome, Ambiguous):
             await doubt(session, message, self._look_after)
@@ -363,7 +369,7 @@ class Dispatching:
             for message in messages:
                 message.state = DeliveryState.UNKNOWN
                 message.next_attempt_at = utc_now() + LEASE
-            return [(outgoing(m), (m.handed_over_at or m.created_at) - CLOCK_SKEW) for m in messages]
+            return [(outgoing(m), _handed_over_since(m)) for m in messages]
 
     async def _look_up(self, text: OutgoingText, since: datetime) -> None:
         try:
@@ -372,7 +378,7 @@ class Dispatching:
             return
         async with self._db.transaction() as session:
             message = (await session.scalars(locked(text.message_id))).one()
-            if message.sid is not None or message.state is not DeliveryState.UNKNOWN:
+            if message.sid or message.state is not DeliveryState.UNKNOWN or _handed_over_since(message) != since:
                 return
             if found is not None:
                 await adopt(session, message, found, "poll")
@@ -384,6 +390,11 @@ class Dispatching:
     async def _known_sids(self, text: OutgoingText, since: datetime) -> set[str]:
         async with self._db.reading() as session:
             return await known_sids(session, text.sender, text.recipient, since - SURELY_KNOWN)
+
+
+def _handed_over_since(message: Message) -> datetime:
+    """Nothing that the carrier took before comes of the last hand-over of this text."""
+    return (message.handed_over_at or message.created_at) - CLOCK_SKEW
 
 
 def _end(written: asyncio.Future[None], trouble: Exception | None) -> None:
@@ -456,6 +467,7 @@ def _in_hand(due: Due) -> InHand:
         message.number_id,
         message.bulk,
         message.created_at,
+        message.handed_over_at or message.created_at,
     )
 
 
