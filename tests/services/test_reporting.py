@@ -145,6 +145,13 @@ class TestReports:
         assert await state_of(town, text.id) == (S.ACCEPTED, None)
         assert None in {event.state for event in await rows(town, DeliveryEvent)}
 
+    async def test_a_word_that_nobody_knows_tells_that_the_carrier_has_it(self, town: Town) -> None:
+        """Else a text that waits to be sent again would be, although its SID is known."""
+        town.gateway.script(Loss.AFTER)
+        text = await handed_over(town)
+        await town.wired.reporting.report(report_on(text, None))
+        assert await state_of(town, text.id) == (S.ACCEPTED, None)
+
     async def test_a_familys_text_is_no_text_of_ours(self, town: Town) -> None:
         await receive(town)
         text = await the(town, Message)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from tp_inbox.domain.consent import ConsentSource
-from tp_inbox.domain.delivery import Delivery, FailureReason
+from tp_inbox.domain.delivery import Delivery, DeliveryState, FailureReason
 from tp_inbox.services import consent, redelivering
 from tp_inbox.services.handovers import alarm_if_from_elsewhere, keep_copy
 from tp_inbox.services.leasing import note_slowed
@@ -35,9 +35,9 @@ class Reporting:
             if message is None:
                 log.warning("reporting: a report for a text we do not know")
                 return
-            if report.state is not None:
-                told = Delivery(report.state, report.reason, report.code)
-                await redelivering.take(session, message, report.sid, told)
+            # What has a SID is with the carrier, whatever word it uses for it.
+            told = Delivery(report.state or DeliveryState.ACCEPTED, report.reason, report.code)
+            await redelivering.take(session, message, report.sid, told)
             if fresh:
                 await _draw_conclusions(session, message, report)
 
