@@ -28,7 +28,7 @@ FAULTS = {
     "sends": dict.fromkeys(("lost_before", "lost_after", "failed_after", "too_many", "unavailable"), 0.05),
     "callbacks": {"lost": 0.1},
 }
-SOONER = {"look_after_seconds": 5, "poll_seconds": 5, "sender_segments_per_second": 12}
+SOONER = {"look_after_seconds": 15, "poll_seconds": 5, "sender_segments_per_second": 12}
 WORDS = "School is closed tomorrow."
 IN_HAND_SECONDS = 60.0
 """How long one waits for a worker to have something in hand; when there is nothing left, it is not killed again."""
