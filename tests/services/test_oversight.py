@@ -17,13 +17,12 @@ from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.delivery import DeliveryState, FailureReason
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound, Refusal
 from tp_inbox.domain.permissions import Permission
+from tp_inbox.services.opened import NOT_OPENED, OPEN_FOR
 from tp_inbox.services.oversight import (
     LEAST_REASON,
     LONG_REASON,
     MOST_REASON,
     NO_REASON,
-    NOT_OPENED,
-    OPEN_FOR,
     READINGS_A_PAGE,
     OverseenRow,
     Oversight,

@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from tests.cast import LINCOLN_NUMBER, ROSA, STRANGER, Town
 from tests.services.steps import (
+    ALICES_NUMBER,
     BOBS_NUMBER,
     LINCOLN,
     ROOSEVELT,
@@ -18,14 +19,16 @@ from tests.services.steps import (
     give_number,
     listening,
     receive,
+    revoke,
     rows,
     send,
     the,
 )
 from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.consent import ConsentKind, ConsentScope, ConsentSource
-from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound
+from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound, Refusal
 from tp_inbox.services.leaving import Plan
+from tp_inbox.services.opened import NOT_OPENED, OPEN_FOR
 from tp_inbox.services.unsubscribing import (
     ANSWERED,
     CLOSED_ALREADY,
@@ -35,8 +38,10 @@ from tp_inbox.services.unsubscribing import (
     THEIR_OWN_WORD,
     WHOLE_DISTRICT,
 )
+from tp_inbox.services.views import UNKNOWN_CONSENT
+from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.feed import ChangeKind
-from tp_inbox.storage.tables import Assignment, AuditEntry, ConsentEvent, Message, Role
+from tp_inbox.storage.tables import Assignment, AuditEntry, ConsentEvent, Message, OversightReading, Role
 from tp_inbox.storage.tables.messages import Purpose, StopQuestion
 
 LIKELY = "Please stop texting me"
@@ -271,8 +276,9 @@ class TestRecording:
             await unsubscribe(town, who, await town.school())
 
     async def test_nobody_does_it_in_a_conversation_that_is_not_theirs(self, town: Town) -> None:
+        await serves_lincoln_too(town, "nora", "Technical School Admin")
         with pytest.raises(NotFound):
-            await unsubscribe(town, "dora", await town.personal("alice"))
+            await unsubscribe(town, "nora", await town.personal("alice"))
 
     async def test_the_note_is_in_the_audit_log_and_the_family_is_not(self, town: Town) -> None:
         await unsubscribe(town, "dora", await town.school(), note=" She called the office. ")
@@ -317,3 +323,81 @@ class TestTakingBack:
             await take_back(town, "dora", await town.school())
         await take_back(town, "diana", await town.school())
         assert await closed(town, "alice", await town.school()) == ""
+
+
+class TestInOversight:
+    """Dora oversees Lincoln and Diana the district; neither reads Alice's conversation with Rosa as their own."""
+
+    @pytest.fixture
+    async def alices(self, town: Town) -> int:
+        await give_number(town, "alice", ALICES_NUMBER)
+        return await town.personal("alice")
+
+    @pytest.mark.parametrize(("who", "at"), [("dora", LINCOLN), ("diana", LINCOLN), ("diana", None)])
+    async def test_whoever_has_opened_it_stops_texts_and_takes_it_back(
+        self, town: Town, alices: int, who: str, at: str | None
+    ) -> None:
+        await opens(town, who, alices)
+        await unsubscribe(town, who, alices, at, "The family called.")
+        assert "stopped texts" in await history(town, who, alices)
+        assert await closed(town, "alice", alices) != ""
+        entry = await the(town, AuditEntry, col(AuditEntry.kind) == AuditKind.UNSUBSCRIBED)
+        assert (entry.actor_id, entry.names["reason"]) == (town.staff[who], "The family called.")
+        await take_back(town, who, alices)
+        assert await closed(town, "alice", alices) == ""
+
+    async def test_before_it_is_opened_and_an_hour_later_nothing_is_done(self, town: Town, alices: int) -> None:
+        with pytest.raises(NotAllowed, match=NOT_OPENED):
+            await unsubscribe(town, "diana", alices)
+        await opens(town, "diana", alices)
+        await unsubscribe(town, "diana", alices)
+        await change(town, OversightReading, at=utc_now() - OPEN_FOR)
+        with pytest.raises(NotAllowed, match=NOT_OPENED):
+            await take_back(town, "diana", alices)
+        assert len(await rows(town, ConsentEvent)) == 1
+
+    async def test_a_school_admin_decides_for_no_other_school_there_either(self, town: Town, alices: int) -> None:
+        await opens(town, "dora", alices)
+        for at in (ROOSEVELT, None):
+            with pytest.raises(NotAllowed):
+                await unsubscribe(town, "dora", alices, at)
+
+    async def test_whoever_only_reads_is_shown_nothing_of_it_and_does_nothing(self, town: Town, alices: int) -> None:
+        await opens(town, "vera", alices)
+        head = await town.wired.services.oversight.head(await town.actor("vera"), alices)
+        assert (head.opened, head.manages, head.consent) == (True, False, UNKNOWN_CONSENT)
+        with pytest.raises(NotAllowed, match="manage students and contacts"):
+            await unsubscribe(town, "vera", alices)
+
+    async def test_who_has_lost_the_right_to_oversee_does_nothing_in_what_is_open_still(
+        self, town: Town, alices: int
+    ) -> None:
+        actor = await town.actor("dora")
+        await opens(town, "dora", alices)
+        await revoke(town, "dora")
+        with pytest.raises(Refusal):
+            await town.wired.services.unsubscribing.unsubscribe(actor, alices, town.schools[LINCOLN], "", tell=False)
+        assert await rows(town, ConsentEvent) == []
+
+    async def test_the_family_is_told_by_the_conversations_own_number_in_nobodys_name(
+        self, town: Town, alices: int
+    ) -> None:
+        await opens(town, "diana", alices)
+        await unsubscribe(town, "diana", alices, tell=True)
+        confirmation = await the(town, Message, col(Message.purpose) == Purpose.STOP_CONFIRMED)
+        assert (confirmation.thread_id, confirmation.sender, confirmation.author_id) == (alices, ALICES_NUMBER, None)
+
+    async def test_what_the_familys_words_meant_is_not_said_from_there(self, town: Town, alices: int) -> None:
+        question = await asked(town, to=ALICES_NUMBER)
+        await opens(town, "diana", alices)
+        with pytest.raises(NotFound):
+            await answer(town, "diana", question, stop=True)
+
+
+async def opens(town: Town, who: str, thread: int) -> None:
+    await town.wired.services.oversight.open(await town.actor(who), thread, "The family has called the office.")
+
+
+async def history(town: Town, who: str, thread: int) -> str:
+    head = await town.wired.services.oversight.head(await town.actor(who), thread)
+    return " ".join(entry.words for entry in head.consent.history)

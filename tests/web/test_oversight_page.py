@@ -18,7 +18,8 @@ from tp_inbox.domain import access
 from tp_inbox.domain.errors import NotFound
 from tp_inbox.domain.permissions import Permission
 from tp_inbox.services.changes import Change, ChangeKind
-from tp_inbox.services.oversight import NO_REASON, OPEN_FOR
+from tp_inbox.services.opened import OPEN_FOR
+from tp_inbox.services.oversight import NO_REASON
 from tp_inbox.services.staff import assign
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.feed import announce

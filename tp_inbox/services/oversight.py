@@ -1,13 +1,14 @@
 """Oversight: finding and reading conversations that are not one's own, never unseen by whoever they belong to.
 
-Nothing here marks anything as read, and nothing here writes to a family.
+Nothing here marks anything as read, and nobody writes to a family from here. Whoever manages students and contacts
+may stop texts to the family whose conversation they have opened, which ``unsubscribing`` does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Row, Select, func, select, tuple_, union
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,16 +17,17 @@ from sqlmodel import col
 from tp_inbox.domain import access
 from tp_inbox.domain.access import Actor, Overseen
 from tp_inbox.domain.auditing import AuditKind
-from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound
+from tp_inbox.domain.errors import Invalid, NotFound
 from tp_inbox.domain.permissions import P
 from tp_inbox.domain.phone import display_phone
-from tp_inbox.services import actors, audit, people
+from tp_inbox.services import actors, audit, consent_panel, people
 from tp_inbox.services.inboxes import page_of_messages
-from tp_inbox.services.views import NEVER_READ, MessageRow, Reading
-from tp_inbox.storage.base import utc_now
+from tp_inbox.services.opened import is_open, opened_thread
+from tp_inbox.services.unsubscribing import places
+from tp_inbox.services.views import NEVER_READ, UNKNOWN_CONSENT, ConsentView, MessageRow, Reading
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.queries.families import Reached, people_at
-from tp_inbox.storage.queries.places import schools_of_staff
+from tp_inbox.storage.queries.places import school_names, schools_of_staff
 from tp_inbox.storage.queries.scope import concerning_schools, inbox_ref, overseen_threads
 from tp_inbox.storage.queries.words import asked, named, numbered
 from tp_inbox.storage.tables import (
@@ -42,15 +44,11 @@ from tp_inbox.storage.tables import (
 
 THREADS_A_PAGE = 50
 READINGS_A_PAGE = 20
-OPEN_FOR = timedelta(minutes=60)
-"""Long enough to read a long conversation and to look something up in between. Who comes back after that has another
-reason, and gives it."""
 LEAST_REASON, MOST_REASON = 10, 500
 """Characters: more than a word, and no longer than what the person concerned will read."""
 
 NO_REASON = f"Please say in a few words why you need to read this, in {LEAST_REASON} characters or more."
 LONG_REASON = f"Please say it in {MOST_REASON} characters or fewer."
-NOT_OPENED = "An hour has passed since you opened this conversation. Please open it again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,8 @@ class OverseenRow:
 @dataclass(frozen=True)
 class OverseenHead:
     """All about a conversation but its messages. ``opened``: they may be read now. ``own``: this person has the
-    school's inbox under Messages, and needs no oversight to read there.
+    school's inbox under Messages, and needs no oversight to read there. ``manages``: they may stop texts to the
+    family; ``consent`` is for them alone, while it is open.
     """
 
     id: int
@@ -108,6 +107,8 @@ class OverseenHead:
     needs_reason: bool
     opened: bool
     own: bool
+    manages: bool = False
+    consent: ConsentView = UNKNOWN_CONSENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +166,11 @@ class Oversight:
         async with self._db.reading() as session:
             found = await _find(session, actor, thread_id)
             names = await _school_names(session, actor, [found])
-            opened = await _is_open(session, actor, thread_id)
-        return _head(actor, found, names[thread_id], opened=opened)
+            opened = await is_open(session, actor, thread_id)
+            manages = opened and await _manages(session, actor, found)
+            told = await _consent(session, actor, found) if manages else UNKNOWN_CONSENT
+        head = _head(actor, found, names[thread_id], opened=opened)
+        return replace(head, manages=manages, consent=told)
 
     async def open(self, actor: Actor, thread_id: int, reason: str = "") -> None:
         """Writes down that this person reads here from now on, and why, for an hour.
@@ -200,9 +204,7 @@ class Oversight:
         Raises NotAllowed unless this person has opened the thread within the hour, NotFound as ``head`` does.
         """
         async with self._db.reading() as session:
-            await _find(session, actor, thread_id)
-            if not await _is_open(session, actor, thread_id):
-                raise NotAllowed(NOT_OPENED)
+            await opened_thread(session, actor, thread_id)
             rows, older = await page_of_messages(session, {thread_id: ""}, before)
         return [replace(row, may_retry=False) for row in rows], older
 
@@ -315,15 +317,6 @@ def _require_reason(actor: Actor, found: _Found, reason: str) -> None:
         raise Invalid(NO_REASON)
 
 
-async def _is_open(session: AsyncSession, actor: Actor, thread_id: int) -> bool:
-    opening = select(col(OversightReading.id)).where(
-        col(OversightReading.reader_id) == actor.staff_id,
-        col(OversightReading.thread_id) == thread_id,
-        col(OversightReading.at) > utc_now() - OPEN_FOR,
-    )
-    return await session.scalar(opening.limit(1)) is not None
-
-
 def _named_in_the_log(found: _Found, reason: str) -> dict[str, str]:
     """Whose conversation, and not with which family: who views the log need not know the families."""
     whose = {"subject": found.whose} if found.owner else {"school": found.whose}
@@ -371,6 +364,15 @@ def _head(actor: Actor, found: _Found, through: str, *, opened: bool) -> Oversee
         opened=opened,
         own=access.may_read(actor, inbox),
     )
+
+
+async def _manages(session: AsyncSession, actor: Actor, found: _Found) -> bool:
+    return bool(await places(session, actor, found.place.inbox, found.thread.phone_id))
+
+
+async def _consent(session: AsyncSession, actor: Actor, found: _Found) -> ConsentView:
+    theirs = await school_names(session, found.place.family_schools)
+    return await consent_panel.panel(session, actor, found.thread, found.place.inbox, theirs)
 
 
 # Being read ------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ from tp_inbox.domain.consent import ConsentKind, ConsentScope, ConsentSource
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound
 from tp_inbox.services import actors, audit, consent, consent_answers
 from tp_inbox.services.numbers import number_in
+from tp_inbox.services.opened import thread_before
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.queries.asked import ASKED
@@ -43,6 +44,10 @@ NO_NUMBER = "There is no number yet from which the family could be told. Untick 
 TOO_LONG = f"A note has at most {LONGEST_NOTE} characters."
 
 
+Reading = Callable[[AsyncSession, Actor, int], Awaitable[tuple[Thread, InboxRef]]]
+"""How a thread comes to be before somebody; raises a Refusal when it does not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """Who acts in which thread, as it stands under the family phone's lock. ``parts``: threads that go on in it."""
@@ -60,7 +65,7 @@ class Unsubscribing:
     async def answer(self, actor: Actor, thread_id: int, message_id: int, *, stop: bool) -> None:
         """What the family's words meant, as whoever writes there reads them. Stopping is confirmed to the family."""
         async with self._db.transaction() as session:
-            asked = await _asked(session, actor, thread_id)
+            asked = await _asked(session, actor, thread_id, own_thread)
             access.require(access.may_answer_stop(asked.actor, asked.inbox), access.CANNOT_ANSWER_STOP)
             question = await _question(session, asked, message_id)
             if stop:
@@ -72,7 +77,8 @@ class Unsubscribing:
     async def unsubscribe(self, actor: Actor, thread_id: int, school_id: int, note: str, *, tell: bool) -> None:
         """Records that a family wants no more texts from a school, or with ``WHOLE_DISTRICT`` from anybody.
 
-        ``note``: for the audit log. ``tell``: one text confirms it to the family.
+        In one's own threads, and in those that one has opened in oversight. ``note``: for the audit log. ``tell``: one
+        text confirms it to the family.
         """
         if len(note) > LONGEST_NOTE:
             raise Invalid(TOO_LONG)
@@ -90,7 +96,7 @@ class Unsubscribing:
             await _record_change(session, AuditKind.UNSUBSCRIBED, asked, school_id, note)
 
     async def take_back(self, actor: Actor, thread_id: int) -> None:
-        """Opens what staff have recorded and nothing that the family has said itself."""
+        """Opens what staff have recorded and nothing that the family has said itself. Where ``unsubscribe`` does."""
         async with self._db.transaction() as session:
             asked = await _asked(session, actor, thread_id)
             closed = await standing_here(session, asked.thread, asked.inbox)
@@ -164,12 +170,12 @@ async def places(session: AsyncSession, actor: Actor, inbox: InboxRef, phone_id:
     return {row.id: row.name for row in rows if access.may_unsubscribe(actor, row.id)} | district
 
 
-async def _asked(session: AsyncSession, actor: Actor, thread_id: int) -> Asked:
+async def _asked(session: AsyncSession, actor: Actor, thread_id: int, find: Reading = thread_before) -> Asked:
     """Takes the family phone's lock first, so that all that is asked afterwards holds until it is written."""
     if await consent.lock_phone_of(session, thread_id) is None:
         raise NotFound
     actor = await actors.as_of_now(session, actor)
-    thread, inbox = await own_thread(session, actor, thread_id)
+    thread, inbox = await find(session, actor, thread_id)
     return Asked(actor, thread, inbox, [thread_id, *await earlier_parts(session, thread_id)])
 
 

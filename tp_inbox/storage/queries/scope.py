@@ -66,10 +66,19 @@ def _correlated(students: Select[int]) -> ColumnElement[bool]:
 
 async def own_thread(session: AsyncSession, actor: Actor, thread_id: int) -> tuple[Thread, InboxRef]:
     """Fetching and checking in one: raises NotFound when it is not there, or not this person's to read."""
+    return await _thread(session, thread_id, readable_inboxes(actor))
+
+
+async def overseen_thread(session: AsyncSession, actor: Actor, thread_id: int) -> tuple[Thread, InboxRef]:
+    """As ``own_thread``, for what this person may oversee, opened or not."""
+    return await _thread(session, thread_id, overseen_threads(actor))
+
+
+async def _thread(session: AsyncSession, thread_id: int, allowed: ColumnElement[bool]) -> tuple[Thread, InboxRef]:
     query = (
         select(Thread, Inbox)
         .join(Inbox, col(Inbox.id) == col(Thread.inbox_id))
-        .where(col(Thread.id) == thread_id, readable_inboxes(actor))
+        .where(col(Thread.id) == thread_id, allowed)
     )
     row = (await session.execute(query)).one_or_none()
     if row is None:
