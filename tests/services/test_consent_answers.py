@@ -24,6 +24,7 @@ from tests.services.steps import (
 )
 from tp_inbox.domain.consent import Verdict
 from tp_inbox.domain.delivery import DeliveryState as S, FailureReason as R
+from tp_inbox.domain.errors import NotAllowed
 from tp_inbox.services.inboxes import AUTOMATIC
 from tp_inbox.services.ports import NotAccepted
 from tp_inbox.storage.tables import ConsentEvent, Message, School, Thread
@@ -144,6 +145,16 @@ class TestConfirmingAStart:
         await acts.unsubscribe(dora, await town.school(), town.schools[LINCOLN], "", tell=False)
         await receive(town, "START")
         assert await purposes(town) == [Purpose.START_CONFIRMED]
+
+    @pytest.mark.parametrize("reported", [None, Verdict.START])
+    async def test_a_plain_yes_to_whatever_was_asked_takes_back_nothing_that_an_admin_has_recorded(
+        self, town: Town, reported: Verdict | None
+    ) -> None:
+        acts, thread = town.wired.services.unsubscribing, await town.school()
+        await acts.unsubscribe(await town.actor("dora"), thread, town.schools[LINCOLN], "", tell=False)
+        await town.wired.receiving.receive(replace(text_from(body="Yes"), opt_out_type=reported))
+        with pytest.raises(NotAllowed):
+            await send(town, "alice", thread)
 
     @pytest.mark.parametrize("words", [("alto", "STOP"), ("STOP", "alto")])
     async def test_where_the_carrier_has_heard_one_of_several_its_own_answer_is_enough(

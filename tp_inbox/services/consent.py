@@ -135,16 +135,17 @@ async def opt_out(
 
 
 async def opt_in(
-    session: AsyncSession, thread: Thread, number_id: int, message_id: int, at: datetime
+    session: AsyncSession, thread: Thread, number_id: int, message_id: int, at: datetime, *, plain_yes: bool = False
 ) -> list[domain.ConsentEvent]:
     """A family's START, or a YES: opens whatever closed this number to them, and is nothing on an open one.
 
-    What it lifted; a STOP that is newer than it stays.
+    What it lifted; a STOP that is newer than it stays, and to a ``plain_yes`` what staff have recorded.
     """
     await lock_phones(session, [thread.phone_id])
     closed = await closures_of(session, [thread.phone_id], thread.inbox_id, number_id)
     said_before = [event for event in closed.get(thread.phone_id, ()) if event.at <= at]
-    opened = domain.lifted(said_before, at, ConsentSource.FAMILY)
+    ended = [event for event in said_before if not (plain_yes and event.source is ConsentSource.STAFF)]
+    opened = domain.lifted(ended, at, ConsentSource.FAMILY)
     await write(session, thread.phone_id, opened, message_id=message_id)
     return opened
 

@@ -101,10 +101,12 @@ async def _ask_staff(session: AsyncSession, thread: Thread, message: Message) ->
 
 async def _begin_again(session: AsyncSession, thread: Thread, message: Message, reading: Reading) -> None:
     """The carrier answers its own START where it has blocked. Of what it never heard, "alto" or a yes of the staff, it
-    knows nothing, and says nothing.
+    knows nothing, and says nothing. A plain YES may answer any question, so what staff have recorded outlasts it.
     """
     answered = reading.carrier_handles and await _carrier_blocks(session, thread, message.number_id)
-    opened = await consent.opt_in(session, thread, message.number_id, message.id, message.created_at)
+    opened = await consent.opt_in(
+        session, thread, message.number_id, message.id, message.created_at, plain_yes=reading.only_if_opted_out
+    )
     if opened or not reading.only_if_opted_out:
         await _settle_questions(session, thread, message)
     if not opened or answered or _is_late(message):
