@@ -56,6 +56,16 @@ async def later(town: Town, text_id: int) -> int:
     return text_id
 
 
+async def mend(town: Town, reason: R) -> None:
+    lanes, diana, number = town.wired.services.lanes, await town.actor("diana"), await lincolns_number(town)
+    if reason in OF_THE_NUMBER:
+        await lanes.resume_number(diana, number.id)
+    elif reason is R.NOT_REGISTERED:
+        await lanes.resume_campaign(diana, number.campaign_id)
+    else:
+        await lanes.resume_account(diana)
+
+
 async def lincolns_number(town: Town) -> Number:
     return await the(town, Number, col(Number.school_id) == town.schools[LINCOLN])
 
@@ -172,6 +182,20 @@ class TestGoingOn:
         await town.wired.services.lanes.resume_number(await town.actor("diana"), (await lincolns_number(town)).id)
         assert await standing(town) == []
         assert await goes(town, waiting)
+
+    @pytest.mark.parametrize("reason", [*OF_THE_NUMBER, R.NOT_REGISTERED, R.ACCOUNT_PROBLEM])
+    async def test_a_late_report_from_before_it_was_mended_stops_nothing(self, town: Town, reason: R) -> None:
+        early = await queued(town, "early", phone=MIA)
+        await town.wired.dispatching.hand_over_due()
+        await meets(town, reason)
+        await mend(town, reason)
+        await town.wired.reporting.report(report_on(await message(town, early), S.UNDELIVERED, reason, "30034"))
+        assert await state_of(town, early) == (S.UNDELIVERED, reason)
+        assert await standing(town) == []
+        fresh = await queued(town, "fresh", phone=MIA)
+        await town.wired.dispatching.hand_over_due()
+        await town.wired.reporting.report(report_on(await message(town, fresh), S.UNDELIVERED, reason, "30034"))
+        assert len(await standing(town)) == 1
 
     async def test_the_page_of_the_school_mends_it_as_well(self, town: Town) -> None:
         await meets(town, R.SENDER_NOT_READY)

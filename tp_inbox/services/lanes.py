@@ -117,9 +117,12 @@ async def let_go_on(session: AsyncSession, actor: Actor, number: Number) -> None
 
 
 async def stop_for(session: AsyncSession, message: Message) -> None:
-    """A text has met a trouble of our own configuration: whatever else would meet it waits from now on."""
+    """A text has met a trouble of our own configuration: whatever else would meet it waits from now on.
+
+    Unless it left before that was mended: many are on their way when the first one meets it.
+    """
     reason = message.reason
-    if reason is None or await is_stopped_for(session, message, reason):
+    if reason is None or await is_stopped_for(session, message, reason) or await _was_mended(session, message, reason):
         return
     match STOPS.get(reason):
         case AlertKind.NUMBER_STOPPED:
@@ -141,6 +144,20 @@ async def is_stopped_for(session: AsyncSession, message: Message, reason: Failur
         case AlertKind.ACCOUNT_STOPPED:
             return await _account_is_stopped(session)
     return False
+
+
+async def _was_mended(session: AsyncSession, message: Message, reason: FailureReason) -> bool:
+    """Since the text was handed over."""
+    if (kind := STOPS.get(reason)) is None:
+        return False
+    number = await session.get_one(Number, message.number_id)
+    abouts = {AlertKind.NUMBER_STOPPED: number.id, AlertKind.CAMPAIGN_STOPPED: number.campaign_id}
+    mended = exists().where(
+        col(Alert.kind) == kind,
+        col(Alert.about) == str(abouts.get(kind, "")),
+        col(Alert.settled_at) > (message.handed_over_at or utc_now()),
+    )
+    return bool(await session.scalar(select(mended)))
 
 
 async def _stop_number(session: AsyncSession, message: Message, reason: FailureReason) -> None:
