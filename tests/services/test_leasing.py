@@ -99,6 +99,17 @@ async def test_it_is_taken_over_while_the_dead_one_still_seems_to_live(town: Tow
     assert await holders(town) == {other}
 
 
+async def test_what_nobody_has_ever_taken_waits_only_some_seconds_for_a_worker_that_hangs(town: Town) -> None:
+    await worker(town)  # it beats, and its dispatcher hangs
+    one, leasing = await worker(town)
+    await queued(town)
+    await send(town, "charlie", await town.school(ROOSEVELT, OMAR))
+    assert len((await leasing.renew()).campaigns) == 1
+    await change(town, Message, next_attempt_at=utc_now() - OTHERS_FIRST - timedelta(seconds=1))
+    assert len((await leasing.renew()).campaigns) == 2
+    assert await holders(town) == {one}
+
+
 async def test_who_stops_leaves_its_campaigns_at_once(town: Town) -> None:
     one, first = await worker(town)
     await first.renew()

@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, Select, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -128,7 +128,9 @@ def _free() -> Select[int]:
 
 
 def _forsaken() -> Select[int]:
-    return _free().where(_has_work(), func.coalesce(col(Campaign.held_until), func.now()) <= func.now() - OTHERS_FIRST)
+    """Of one that nobody has ever taken it is known only how long something waits there."""
+    since = func.coalesce(col(Campaign.held_until), _longest_due())
+    return _free().where(_has_work(), since <= func.now() - OTHERS_FIRST)
 
 
 def _has_numbers() -> ColumnElement[bool]:
@@ -138,6 +140,12 @@ def _has_numbers() -> ColumnElement[bool]:
 def _has_work() -> ColumnElement[bool]:
     queued = exists().where(col(Message.number_id) == col(Number.id), col(Message.state) == DeliveryState.QUEUED)
     return exists().where(col(Number.campaign_id) == col(Campaign.id), queued)
+
+
+def _longest_due() -> ScalarSelect[datetime]:
+    queued = select(func.min(col(Message.next_attempt_at))).join(Number, col(Number.id) == col(Message.number_id))
+    there = (col(Number.campaign_id) == col(Campaign.id), col(Message.state) == DeliveryState.QUEUED)
+    return queued.where(*there).correlate(Campaign).scalar_subquery()
 
 
 async def _in_use(session: AsyncSession) -> int:
