@@ -6,12 +6,14 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 from sqlmodel import col
 
 from tests.cast import LINCOLN_NUMBER, ROSA, Town
 from tests.services.steps import (
     ALICES_NUMBER,
     LINCOLN,
+    add,
     change,
     give_number,
     message,
@@ -21,6 +23,7 @@ from tests.services.steps import (
     send,
     state_of,
     the,
+    until_waiting,
 )
 from tp_inbox.domain.delivery import DeliveryState as S, FailureReason as R
 from tp_inbox.domain.errors import Invalid, NotAllowed, Unavailable
@@ -29,7 +32,7 @@ from tp_inbox.services.leaving import Plan
 from tp_inbox.services.number_admin import IN_USE
 from tp_inbox.services.ports import BoughtNumber, CarrierAway, NumberRefused
 from tp_inbox.storage.base import utc_now
-from tp_inbox.storage.tables import Alert, AuditEntry, Message, Number, Pair
+from tp_inbox.storage.tables import Alert, AuditEntry, Message, Number, Pair, Thread
 from tp_inbox.storage.tables.messages import NumberState as N
 
 NINETY_DAYS_AGO = timedelta(days=90)
@@ -227,13 +230,29 @@ class TestTheCarriersList:
         assert "Lincoln Middle School" in text.body
         assert await alerts(town) == []
 
-    async def test_a_shared_number_that_is_replaced_keeps_its_families(self, town: Town) -> None:
-        await give_number(town, "bob", "+13125550112")
+    async def lost_shared_number(self, town: Town, thread: int) -> Number:
+        """By which Rosa knows Alice."""
         shared = await give_number(town, "alice", ALICES_NUMBER)
         await change(town, Number, col(Number.id) == shared.id, staff_id=None, pooled=True, state=N.GONE)
-        thread = await town.personal("alice")
-        async with town.wired.db.transaction() as session:
-            session.add(Pair(phone_id=town.phones[ROSA], number_id=shared.id, thread_id=thread))
+        await add(town, Pair(phone_id=town.phones[ROSA], number_id=shared.id, thread_id=thread))
+        return shared
+
+    async def test_a_familys_text_that_comes_at_the_same_moment_and_the_new_number_do_not_wait_in_a_circle(
+        self, town: Town
+    ) -> None:
+        thread, diana = await town.personal("alice"), await town.actor("diana")
+        shared = await self.lost_shared_number(town, thread)
+        async with town.wired.db.transaction() as coming:
+            await coming.execute(update(Pair).values(used_at=utc_now()))
+            replacing = asyncio.create_task(town.wired.services.number_admin.replace(diana, shared.id))
+            await until_waiting(town, 1)
+            await coming.execute(update(Thread).where(col(Thread.id) == thread).values(preview="It has come"))
+        await replacing
+        assert (await the(town, Thread, col(Thread.id) == thread)).preview == "It has come"
+
+    async def test_a_shared_number_that_is_replaced_keeps_its_families(self, town: Town) -> None:
+        await give_number(town, "bob", "+13125550112")
+        shared = await self.lost_shared_number(town, await town.personal("alice"))
         await town.wired.services.number_admin.replace(await town.actor("diana"), shared.id)
         await town.wired.numbers.buy_wanted()
         new = await the(town, Number, col(Number.pooled), col(Number.state) == N.ACTIVE)

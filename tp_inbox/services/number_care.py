@@ -304,7 +304,9 @@ async def released(session: AsyncSession, number: Number) -> None:
 
 
 async def introduce_again(session: AsyncSession, number: Number) -> None:
-    """The next text in each of its threads says who writes."""
+    """The next text in each of its threads says who writes. Pairs are locked before threads, as by a family's text."""
+    pairs = select(col(Pair.id)).where(col(Pair.number_id) == number.id).order_by(col(Pair.id))
+    await session.execute(pairs.with_for_update())
     paired = exists().where(col(Pair.thread_id) == col(Thread.id))
     theirs = col(Thread.inbox_id).in_(_inboxes_of(number))
     shared = col(Thread.id).in_(select(col(Pair.thread_id)).where(col(Pair.number_id) == number.id))
