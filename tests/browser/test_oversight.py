@@ -70,7 +70,7 @@ def test_a_conversation_is_opened_with_a_reason_and_whose_it_is_sees_it(at_work:
     expect(priya.thread.get_by_role("heading", name=FAMILY)).to_be_focused()
     expect(priya.thread.get_by_role("textbox")).to_have_count(0)
     expect(priya.thread.get_by_role("button", name=re.compile("Send|Try again"))).to_have_count(0)
-    expect(priya.thread).to_contain_text("nothing can be sent from here")
+    expect(priya.thread).to_contain_text("nothing can be written from here")
     assert behind.rows("select staff_id, thread_id, seen from read_marker order by 1, 2") == markers
 
     joyce = at_work("nurse", "/messages/personal")
@@ -110,6 +110,34 @@ def test_when_the_permission_is_taken_the_open_conversation_closes_with_a_senten
     expect(olga.page.get_by_text("Only people who may view all messages can do this.")).to_be_visible()
     expect(olga.page.get_by_role("article")).to_have_count(0)
     expect(olga.rail.get_by_role("link", name="Oversight")).to_have_count(0)
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_who_manages_families_stops_texts_in_an_open_conversation_and_takes_it_back(
+    at_work: AtWork, behind: Behind, viewport: dict
+) -> None:
+    behind.rows("update oversight_reading set at = at - interval '1 hour'")
+    priya = at_work("district", "/oversight", viewport=viewport)
+    page = priya.page
+    priya.row(FAMILY).filter(has_text=NURSE).click()
+    expect(page.get_by_role("textbox", name="Reason")).to_be_visible()
+    expect(page.get_by_role("button", name="About this family")).to_have_count(0)
+    gives_reason(priya, "The family has called the office")
+    page.get_by_role("button", name="About this family").click()
+    panel = page.get_by_role("complementary", name="About this family")
+    panel.get_by_role("button", name="Stop texts to this family…").click()
+    dialog = page.get_by_role("dialog", name=f"Stop texts to {FAMILY}?")
+    dialog.get_by_role("radio", name="The whole district").check()
+    assert violations(page) == []
+    dialog.get_by_role("button", name="Stop texts").click()
+    expect(dialog).to_have_count(0)
+    expect(panel).to_contain_text("All texts from the district are stopped: Priya Raman recorded on ")
+    assert violations(page) == []
+    panel.get_by_role("button", name="Allow texts again").click()
+    expect(panel.get_by_text("Open", exact=True)).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+    expect(page.get_by_role("button", name="About this family")).to_be_focused()
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])

@@ -8,15 +8,19 @@ from uuid import uuid4
 import pytest
 
 from tests.cast import LINCOLN_NUMBER, ROSA
-from tests.services.steps import LINCOLN
+from tests.services.steps import LINCOLN, change
 from tests.web.harness import Stage, Tab
+from tp_inbox.services.inboxes import AUTOMATIC
+from tp_inbox.services.opened import NOT_OPENED, OPEN_FOR
 from tp_inbox.services.ports import InboundText
 from tp_inbox.services.unsubscribing import CLOSED_ALREADY
 from tp_inbox.storage.base import utc_now
+from tp_inbox.storage.tables import OversightReading
 from tp_inbox.web.arguments import OUT_OF_DATE
 from tp_inbox.web.states.composer import ComposerState
 from tp_inbox.web.states.consent import ALLOWED_AGAIN, ConsentState
 from tp_inbox.web.states.inbox import InboxState
+from tp_inbox.web.states.oversight_page import OversightPage
 from tp_inbox.web.states.thread import ThreadState
 
 LIKELY = "Please stop texting me"
@@ -83,16 +87,16 @@ async def test_a_stop_to_the_school_closes_a_persons_composer_and_a_start_opens_
 
 async def test_an_admin_stops_texts_by_hand_and_takes_it_back(stage: Stage, tabs: tuple[Tab, Tab]) -> None:
     alice, dora = tabs
-    await dora.call(ConsentState.ask)
+    await dora.call(ConsentState.ask, head(dora)["id"])
     assert dora.var(ConsentState, "stopping") == head(dora)["id"]
     form = {"place": str(stage.town.schools[LINCOLN]), "note": "She called."}
     await dora.call(ConsentState.record, form)
     await stage.hears()
     assert (dora.var(ConsentState, "stopping"), "asked for no more" in head(alice)["closed"]) == (0, True)
-    await dora.call(ConsentState.ask)
+    await dora.call(ConsentState.ask, head(dora)["id"])
     await dora.call(ConsentState.record, form)
     assert dora.var(ConsentState, "problem") == CLOSED_ALREADY
-    assert ALLOWED_AGAIN in (await dora.call(ConsentState.take_back)).text
+    assert ALLOWED_AGAIN in (await dora.call(ConsentState.take_back, head(dora)["id"])).text
     await stage.hears()
     assert head(alice)["closed"] == ""
 
@@ -102,6 +106,42 @@ async def test_a_place_that_is_none_is_answered_with_a_sentence(
     stage: Stage, tabs: tuple[Tab, Tab], place: str
 ) -> None:
     dora = tabs[1]
-    await dora.call(ConsentState.ask)
+    await dora.call(ConsentState.ask, head(dora)["id"])
     await dora.call(ConsentState.record, {"place": place})
     assert dora.var(ConsentState, "problem") == OUT_OF_DATE
+
+
+async def test_a_district_admin_does_both_in_a_conversation_that_is_open_in_oversight(
+    stage: Stage, tabs: tuple[Tab, Tab]
+) -> None:
+    alice, _ = tabs
+    thread = head(alice)["id"]
+    diana = await stage.tab("diana", f"/oversight/{thread}")
+    assert overseen(diana)["manages"]
+    await diana.call(OversightPage.toggle_family)
+    await diana.call(ConsentState.ask, thread)
+    await diana.call(ConsentState.record, {"place": str(stage.town.schools[LINCOLN]), "tell": "on"})
+    await stage.hears()
+    assert "Diana Drew recorded on" in overseen(diana)["consent"]["stopped"][0]
+    assert diana.var(OversightPage, "bubbles")[-1]["author"] == AUTOMATIC
+    assert diana.var(OversightPage, "family_shown")
+    assert "asked for no more" in head(alice)["closed"]
+    assert ALLOWED_AGAIN in (await diana.call(ConsentState.take_back, thread)).text
+    await stage.hears()
+    assert (overseen(diana)["consent"]["stopped"], head(alice)["closed"]) == ([], "")
+
+
+async def test_after_the_hour_oversight_answers_with_a_sentence_and_stops_nothing(
+    stage: Stage, tabs: tuple[Tab, Tab]
+) -> None:
+    thread = head(tabs[0])["id"]
+    diana = await stage.tab("diana", f"/oversight/{thread}")
+    await change(stage.town, OversightReading, at=utc_now() - OPEN_FOR)
+    await diana.call(ConsentState.ask, thread)
+    await diana.call(ConsentState.record, {"place": str(stage.town.schools[LINCOLN])})
+    await stage.hears()
+    assert (diana.var(ConsentState, "problem"), head(tabs[0])["closed"]) == (NOT_OPENED, "")
+
+
+def overseen(tab: Tab) -> dict[str, Any]:
+    return tab.var(OversightPage, "head")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import reflex as rx
 
-from tp_inbox.services.views import ConsentEntry, StopPlace
+from tp_inbox.services.oversight import OverseenHead
+from tp_inbox.services.views import ConsentEntry, ConsentView, StopPlace, ThreadHead
 from tp_inbox.web.components.basics import icon
 from tp_inbox.web.components.pages import dialog_buttons, field, refused
 from tp_inbox.web.components.scripted import Dialog, Moment
@@ -13,7 +14,6 @@ from tp_inbox.web.states.thread import ThreadState
 
 HEAD = ThreadState.head
 ASKED = HEAD.asked
-CONSENT = HEAD.consent
 LONGEST_NOTE = 300
 
 
@@ -55,35 +55,39 @@ def _question() -> rx.Component:
     )
 
 
-def consent_facts() -> rx.Component:
+def consent_facts(head: rx.Var[ThreadHead] | rx.Var[OverseenHead]) -> rx.Component:
     """What is stopped, whom that covers, what has been said so far, and what the reader can do about it."""
+    consent: rx.Var[ConsentView] = head.consent
     return rx.el.section(
         rx.el.h3("Texts to this family"),
         rx.cond(
-            CONSENT.stopped.length() > 0,
-            rx.foreach(CONSENT.stopped, _stopped),
+            consent.stopped.length() > 0,
+            rx.foreach(consent.stopped, _stopped),
             rx.el.p(icon("message-square", 18), "Open", class_name="consent-open"),
         ),
-        rx.cond(CONSENT.history.length() > 0, _history()),
+        rx.cond(consent.history.length() > 0, _history(consent)),
         rx.el.div(
             rx.cond(
-                CONSENT.may_take_back,
+                consent.may_take_back,
                 rx.el.button(
-                    "Allow texts again", type="button", class_name="button small", on_click=ConsentState.take_back
+                    "Allow texts again",
+                    type="button",
+                    class_name="button small",
+                    on_click=ConsentState.take_back(head.id),
                 ),
             ),
             rx.cond(
-                CONSENT.places.length() > 0,
+                consent.places.length() > 0,
                 rx.el.button(
                     "Stop texts to this family…",
                     type="button",
                     class_name="button small",
-                    on_click=ConsentState.ask,
+                    on_click=ConsentState.ask(head.id),
                 ),
             ),
             class_name="buttons",
         ),
-        _dialog(),
+        _dialog(head),
         class_name="fact consent",
     )
 
@@ -92,10 +96,10 @@ def _stopped(sentence: rx.Var[str]) -> rx.Component:
     return rx.el.p(icon("message-square-off", 18), rx.el.span(sentence), class_name="consent-stopped")
 
 
-def _history() -> rx.Component:
+def _history(consent: rx.Var[ConsentView]) -> rx.Component:
     return rx.el.details(
         rx.el.summary("History"),
-        rx.el.ol(rx.foreach(CONSENT.history, _entry), class_name="consent-history"),
+        rx.el.ol(rx.foreach(consent.history, _entry), class_name="consent-history"),
     )
 
 
@@ -103,13 +107,13 @@ def _entry(entry: rx.Var[ConsentEntry]) -> rx.Component:
     return rx.el.li(rx.el.span(entry.words), Moment.create(at=entry.at, form="minute"), key=entry.id)
 
 
-def _dialog() -> rx.Component:
+def _dialog(head: rx.Var[ThreadHead] | rx.Var[OverseenHead]) -> rx.Component:
     return Dialog.create(
         rx.el.form(
             rx.el.p("They get no more texts until they text START, or until this is taken back here."),
             rx.el.fieldset(
                 rx.el.legend("Which texts?"),
-                rx.foreach(CONSENT.places, _place),
+                rx.foreach(head.consent.places, _place),
                 class_name="places",
             ),
             field(
@@ -130,8 +134,8 @@ def _dialog() -> rx.Component:
             on_submit=ConsentState.record,
             class_name="stack",
         ),
-        open=(ConsentState.stopping > 0) & (ConsentState.stopping == HEAD.id),
-        title="Stop texts to " + HEAD.title + "?",
+        open=(ConsentState.stopping > 0) & (ConsentState.stopping == head.id),
+        title="Stop texts to " + head.title + "?",
         on_close=ConsentState.close,
     )
 

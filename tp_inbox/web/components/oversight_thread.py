@@ -1,4 +1,4 @@
-"""A conversation in oversight: first why one reads it, then its bubbles, and nothing that could be done there."""
+"""A conversation in oversight: first why one reads it, then its bubbles, and nowhere to write."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from tp_inbox.services.oversight import LEAST_REASON, MOST_REASON
 from tp_inbox.services.views import MessageRow
 from tp_inbox.web.components.basics import avatar, empty, icon, icon_button, link, on_its_way
 from tp_inbox.web.components.bubbles import message, status_line
+from tp_inbox.web.components.family_panel import family_button
 from tp_inbox.web.components.pages import refused
 from tp_inbox.web.components.scripted import Address, Moment, Timeline
 from tp_inbox.web.states.oversight_page import REASON, TITLE, OversightPage
@@ -58,6 +59,7 @@ def _head() -> rx.Component:
             ~OversightPage.asking & ~HEAD.own,
             icon_button("refresh-cw", "Look for new messages", on_click=OversightPage.show_newest),
         ),
+        rx.cond(HEAD.manages & ~HEAD.own, family_button(OversightPage.family_shown, OversightPage.toggle_family)),
         class_name="thread-head",
     )
 
@@ -187,7 +189,7 @@ def _foot() -> rx.Component:
     return rx.el.footer(
         rx.el.div(
             icon("eye", 18),
-            rx.el.p(whose, "Nothing is marked as read, and nothing can be sent from here."),
+            rx.el.p(whose, "Nothing is marked as read, and nothing can be written from here."),
             class_name="closed",
             role="status",
         ),

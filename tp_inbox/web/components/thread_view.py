@@ -9,6 +9,7 @@ from tp_inbox.services.views import MessageRow, SenderChoice, StatusView
 from tp_inbox.web.components.basics import avatar, empty, icon, link, on_its_way
 from tp_inbox.web.components.bubbles import message, status_line
 from tp_inbox.web.components.consent import stop_question
+from tp_inbox.web.components.family_panel import family_button
 from tp_inbox.web.components.oversight_readings import read_by_line
 from tp_inbox.web.components.scripted import Address, Composer, Timeline
 from tp_inbox.web.states.composer import ComposerState
@@ -62,16 +63,7 @@ def _head() -> rx.Component:
             rx.cond(HEAD.through != "", rx.el.p(HEAD.through, class_name="through")),
             class_name="thread-title",
         ),
-        rx.el.button(
-            icon("info"),
-            type="button",
-            id="about-family",
-            class_name="icon-button",
-            aria_label="About this family",
-            title="About this family",
-            aria_expanded=ThreadState.family_shown,
-            on_click=ThreadState.toggle_family,
-        ),
+        family_button(ThreadState.family_shown, ThreadState.toggle_family),
         class_name="thread-head",
     )
 

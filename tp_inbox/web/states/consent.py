@@ -1,4 +1,6 @@
-"""Whether a family wants to be texted, in the open thread: the banner's two answers, and stopping texts by hand."""
+"""Whether a family wants to be texted: the two answers of the banner above one's own thread, and stopping texts by hand
+there or in oversight.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from tp_inbox.services.registry import services
 from tp_inbox.web.acting import actor
 from tp_inbox.web.arguments import OUT_OF_DATE, storable
 from tp_inbox.web.states.composer import ComposerState
+from tp_inbox.web.states.oversight_page import OversightPage
 from tp_inbox.web.states.thread import ThreadState
 
 MOST_DIGITS = 15
@@ -30,8 +33,8 @@ class ConsentState(rx.State):
         await self._answer(message_id, stop=False)
 
     @rx.event
-    async def ask(self) -> None:
-        self.stopping, self.problem = (await self.get_state(ThreadState)).head.id, ""
+    def ask(self, thread_id: int) -> None:
+        self.stopping, self.problem = thread_id, ""
 
     @rx.event
     def close(self) -> None:
@@ -48,24 +51,27 @@ class ConsentState(rx.State):
         except (Invalid, NotAllowed) as refusal:
             self.problem = refusal.sentence
             return
-        self.stopping, self.problem = 0, ""
-        await self._look_again()
+        stopped, self.stopping, self.problem = self.stopping, 0, ""
+        await self._look_again(stopped)
 
     @rx.event
-    async def take_back(self) -> rx.event.EventSpec:
-        thread = await self.get_state(ThreadState)
-        await services().unsubscribing.take_back(actor(), thread.head.id)
-        await self._look_again()
+    async def take_back(self, thread_id: int) -> rx.event.EventSpec:
+        await services().unsubscribing.take_back(actor(), thread_id)
+        await self._look_again(thread_id)
         return rx.toast.info(ALLOWED_AGAIN)
 
     async def _answer(self, message_id: int, *, stop: bool) -> None:
         thread = await self.get_state(ThreadState)
         await services().unsubscribing.answer(actor(), thread.head.id, message_id, stop=stop)
-        await self._look_again()
+        await self._look_again(thread.head.id)
 
-    async def _look_again(self) -> None:
-        """At once; in every other tab the feed does it."""
-        await (await self.get_state(ComposerState))._look_again()
+    async def _look_again(self, thread_id: int) -> None:
+        """At once, where the conversation is open here; in every other tab the feed does it."""
+        if (await self.get_state(ThreadState)).head.id == thread_id:
+            await (await self.get_state(ComposerState))._look_again()
+        overseen = await self.get_state(OversightPage)
+        if overseen.head.id == thread_id and overseen.head.opened:
+            await overseen._show(thread_id)
 
 
 def _place_in(form: dict) -> int:

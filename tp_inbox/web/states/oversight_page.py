@@ -42,6 +42,7 @@ class OversightPage(Page, rx.State):
     """A sentence in place of the conversation."""
     bubbles: list[MessageRow] = []
     older: bool = False
+    family_shown: bool = False
     newer: bool = False
     """Reading far above, the newest bubbles have left the window."""
     first_id: int = 0
@@ -112,6 +113,10 @@ class OversightPage(Page, rx.State):
         self._put(window[:MOST_IN_WINDOW])
 
     @rx.event
+    def toggle_family(self) -> None:
+        self.family_shown = not self.family_shown
+
+    @rx.event
     async def show_newest(self) -> None:
         """What has been written meanwhile, too; when the hour is over, the reason is asked for again."""
         if self.head.id:
@@ -165,6 +170,7 @@ class OversightPage(Page, rx.State):
             return
         if head.id != self.head.id or head.opened:
             self.suggested = self.problem = ""
+        self.family_shown = self.family_shown and head.manages and head.id == self.head.id
         self.head, self.missing, self.asking = head, "", head.needs_reason and not head.opened
         self.older, self.newer = older, False
         self._put(found)
@@ -172,7 +178,7 @@ class OversightPage(Page, rx.State):
     def _close(self, sentence: str) -> None:
         self.head, self.asking, self.missing = NOBODY, False, sentence
         self.suggested = self.problem = ""
-        self.older = self.newer = False
+        self.older = self.newer = self.family_shown = False
         self._put([])
 
     def _put(self, window: Sequence[MessageRow]) -> None:
