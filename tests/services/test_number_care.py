@@ -88,7 +88,7 @@ class TestWaiting:
         late = await send(town, "alice", await town.personal("alice"))
         fresh = await send(town, "bob", await town.personal("bob"))
         await change(town, Message, col(Message.id) == late.id, created_at=utc_now() - timedelta(hours=5))
-        await town.wired.number_care.help_waiting()
+        await town.wired.dispatching.hold_back_old()
         assert await state_of(town, late.id) == (S.FAILED, R.EXPIRED)
         assert await state_of(town, fresh.id) == (S.QUEUED, None)
 

@@ -19,7 +19,6 @@ from tp_inbox.domain.operating import AlertKind
 from tp_inbox.domain.phone import display_phone
 from tp_inbox.services import consent, number_limits
 from tp_inbox.services.alerts import alert, settle
-from tp_inbox.services.dispatching import TOO_OLD
 from tp_inbox.services.number_limits import Limits
 from tp_inbox.services.numbers import number_for, record_change
 from tp_inbox.services.outbox import advance_message, announce_status
@@ -84,11 +83,10 @@ class NumberCare:
     # What waits for a number --------------------------------------------------------------------------------
 
     async def help_waiting(self) -> int:
-        """Gives a shared number to texts whose own could not be bought, and holds back what has waited too long."""
+        """Gives a shared number to texts whose own could not be bought; how many texts."""
         moved = 0
         for message_id, phone_id in await self._without_number():
             moved += await self._share(message_id, phone_id)
-        await self._hold_back_late()
         return moved
 
     async def _without_number(self) -> list[tuple[int, int]]:
@@ -120,12 +118,6 @@ class NumberCare:
             message.sender = number.e164 if number.sid else None
             await announce_status(session, message)
             return True
-
-    async def _hold_back_late(self) -> None:
-        """What the dispatcher never takes up, because its number does not send."""
-        async with self._db.transaction() as session:
-            for message in await session.scalars(_late()):
-                await advance_message(session, message, Delivery(DeliveryState.FAILED, FailureReason.EXPIRED))
 
     # Limits -------------------------------------------------------------------------------------------------
 
@@ -352,23 +344,6 @@ async def _tell(
 
 _WAITS = and_(col(Message.state) == DeliveryState.QUEUED, col(Message.sender).is_(None))
 _CAMPAIGNS = select(Campaign, col(School.name)).outerjoin(School, col(School.id) == col(Campaign.school_id))
-
-
-def _late() -> Select[Message]:
-    silent = or_(
-        col(Message.sender).is_(None),
-        col(Number.state).not_in([NumberState.ACTIVE, NumberState.QUARANTINED]),
-        col(Campaign.stopped_at).is_not(None),
-    )
-    return (
-        select(Message)
-        .join(Number, col(Number.id) == col(Message.number_id))
-        .join(Campaign, col(Campaign.id) == col(Number.campaign_id))
-        .where(col(Message.state) == DeliveryState.QUEUED, col(Message.created_at) < utc_now() - TOO_OLD, silent)
-        .order_by(col(Message.id))
-        .limit(MOVED_AT_ONCE)
-        .with_for_update(of=Message, skip_locked=True)
-    )
 
 
 def _ended() -> Select[Number]:
