@@ -45,7 +45,7 @@ def test_the_carriers_eight_words_are_certain_and_answered_by_the_carrier(word: 
         "توقف", "إيقاف", "أوقف", "من فضلك توقف", "إلغاء الاشتراك", "قف",
         "Jooji", "Fadlan jooji", "СТОП", "стоп!", "Отписаться, пожалуйста", "Sispann", "Tanpri sispann", "退订",
         "unsuscribe", "Unsubcribe please", "Stop?", "STOP 🛑🛑", "Deténganse por favor", "dừng lại đi",
-        "Стоп, будь ласка", "Досить", "توقف کنید", "停止",
+        "Стоп, будь ласка", "Досить", "توقف کنید", "停止", "arretez svp",
     ],
 )  # fmt: skip
 def test_a_stop_word_alone_or_with_a_courtesy_is_certain_and_ours_to_answer(body: str) -> None:
@@ -74,6 +74,8 @@ def test_a_stop_word_alone_or_with_a_courtesy_is_certain_and_ours_to_answer(body
         "Không nhắn tin nữa", "Ngừng gửi", "Я не хочу получать сообщения", "Не надо больше сообщений",
         "Не пишіть мені", "Припиніть надсилати", "Не хочу більше отримувати повідомлення",
         "Não quero mais receber mensagens", "Parem de me mandar mensagens", "Não me escreva",
+        "I revoke my consent", "I withdraw consent to receiving these texts", "I do not consent to text messages",
+        "leave me alone", "Lose my number", "Yes, please stop.",
         "Mwen pa vle resevwa mesaj ankò", "لا أريد رسائل", "كفى", "دیگر پیام نفرستید", "请停止发短信", "不要再发了",
     ],
 )  # fmt: skip
@@ -95,7 +97,8 @@ def test_a_reasonable_wording_asks_the_member_of_staff(body: str) -> None:
         "Stop sending my son to the office", "The meeting will end at 3", "no more homework please?",
         "cancelar la cita",
         "No quiero que falte a clase", "I gave the office a wrong number for the dentist", "STOP THIS BULLYING",
-        "Не хочу опоздать", "Ela não quer ir", "He wears a stop sign for Halloween - cute",
+        "I withdraw my consent for the field trip", "We do not consent to the photos", "Did he lose his number again?",
+        "Yes, stop by at 3", "Не хочу опоздать", "Ela não quer ir", "He wears a stop sign for Halloween - cute",
     ],
 )  # fmt: skip
 def test_ordinary_talk_is_left_alone(body: str) -> None:

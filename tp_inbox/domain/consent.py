@@ -114,7 +114,7 @@ _STOP = _said(
     "stop, stop all, stopall, unsubscribe, unsubcribe, unsuscribe, opt out, optout, quit, revoke, alto, pare, paren,"
     "parar, detener,"
     "deténgase, deténganse, detengase, detenganse, arret,"
-    "arrêt, arreter, arrêter, arrêtez, désabonner, desabonner, dừng, dừng lại, dừng lại đi, dung lai,"
+    "arrêt, arreter, arrêter, arretez, arrêtez, désabonner, desabonner, dừng, dừng lại, dừng lại đi, dung lai,"
     "ngừng, ngừng lại, jooji, joogso, стоп,"
     "отписаться, отписка, прекратите, прекратить, відписатися, sispann, توقف, توقفوا, ايقاف, اوقف, اوقفوا,"
     "الغاء الاشتراك, لغو اشتراك, توقف کنید, 停止, 请停止, 退订"
@@ -152,6 +152,9 @@ _LIKELY = re.compile(
             rf"\b(?:remove|unsubscribe) {_NUMBER}\b|\bdelete (?:my|this|our) (?:number|phone)\b",
             r"\b(?:to|me|us) (?:unsubscribe|opt out)\b|\bopt (?:me|us) out\b",
             r"\bi (?:said|say|wish to|would like to|want (?:this |these |it |you )?to) stop$",
+            rf"\b(?:revoke|withdraw) (?:my |our )?consent(?:$| (?:to|for) {_ALL_THE}{_TEXTS}\b)",
+            rf"\b(?:dont|do not|no longer) consent to {_ALL_THE}{_TEXTS}\b",
+            r"\bleave (?:me|us) alone\b|\blose (?:my|this|our) number\b|^yes (?:please )?stop$",
             r"^(?:remove|no more)$|^wrong (?:number|person)\b|\byou have (?:the|a) wrong (?:number|person)\b",
             r"\bno (?:quiero|queremos|deseo) (?:recibir )?(?:más |mas )?(?:sus )?(?:mensajes|textos)\b|^basta ya$",
             r"\bno (?:me|nos) (?:mande|envíe|envie)[ns]? (?:más |mas )?(?:mensajes|textos)\b",
