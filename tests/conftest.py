@@ -83,10 +83,10 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
         twilio_auth_token=SecretStr("a token for tests"),
         twilio_base_url="http://127.0.0.1:1",
         secret_key=SecretStr("a key that is long enough for the tests"),
+        spool_dir=tmp_path / "spool",
         sender_segments_per_second=AS_FAST_AS_IT_GOES,
         campaign_segments_per_second=AS_FAST_AS_IT_GOES,
         account_segments_per_second=AS_FAST_AS_IT_GOES,
-        spool_dir=tmp_path / "spool",
     )
 
 
