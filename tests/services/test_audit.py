@@ -166,7 +166,7 @@ class TestNumbers:
         text = await message(town, (await send(town, "alice", await town.school())).id)
         await town.wired.dispatching.hand_over_due()
         text = await message(town, text.id)
-        report = report_on(text, DeliveryState.UNDELIVERED, FailureReason.NOT_REGISTERED, "30034")
+        report = report_on(text, DeliveryState.UNDELIVERED, FailureReason.SENDER_NOT_READY, "21606")
         for _ in range(2):
             await town.wired.reporting.report(report)
         kept = await the(town, AuditEntry)

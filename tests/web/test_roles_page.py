@@ -301,7 +301,7 @@ class TestAsItsHolder:
 
     def test_the_rail_of_nobody_is_empty(self) -> None:
         assert rail_of(access.Actor(1, "", True)) == Rail()
-        assert set(SECTIONS) == {"staff", "roles", "schools", "audit"}
+        assert set(SECTIONS) == {"staff", "roles", "schools", "numbers", "audit"}
 
 
 @pytest.mark.parametrize("who", ["alice", "dora"])
