@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 
 from tests.web.harness import Stage, Tab
 from tp_inbox import tp_inbox
-from tp_inbox.domain.errors import Refusal
+from tp_inbox.domain.errors import Refusal, Unavailable
 from tp_inbox.web.routes import health
 from tp_inbox.web.states.composer import ComposerState
 from tp_inbox.web.states.shell import ShellState
@@ -97,5 +97,6 @@ async def test_a_process_knows_that_its_database_is_away(stage: Stage, monkeypat
     monkeypatch.setattr(tp_inbox.process, "wired", stage.town.wired)
     assert await tp_inbox.process.database_answers()
     async with no_database(stage):
-        assert not await tp_inbox.process.database_answers()
+        with pytest.raises(Unavailable):
+            await tp_inbox.process.database_answers()
     assert await tp_inbox.process.database_answers()
