@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from urllib3.connectionpool import HTTPConnectionPool
 
 from tests.twilio.cast import ACCOUNT, FAMILY, HELLO, MESSAGES, PUBLIC, SCHOOL, SID, created, error, settings_for
 from tests.twilio.scripted_server import RESET, Reply, ScriptedServer, closed_port
@@ -87,6 +89,20 @@ async def test_an_unknown_status_word_in_the_answer_is_still_accepted(gateway, s
 )
 async def test_an_answer_that_says_nothing_is_ambiguous_and_is_not_asked_for_again(gateway, server, reply) -> None:
     server.script = [reply]
+    assert isinstance(await gateway.send(HELLO), Ambiguous)
+    assert len(server.asked) == 1
+
+
+async def test_an_answer_that_tls_cannot_read_is_ambiguous_and_is_not_asked_for_again(
+    gateway, server, monkeypatch
+) -> None:
+    real = HTTPConnectionPool._make_request
+
+    def broken(self, *args, **kwargs):
+        real(self, *args, **kwargs)
+        raise ssl.SSLError("decryption failed or bad record mac")
+
+    monkeypatch.setattr(HTTPConnectionPool, "_make_request", broken)
     assert isinstance(await gateway.send(HELLO), Ambiguous)
     assert len(server.asked) == 1
 

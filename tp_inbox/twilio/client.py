@@ -157,6 +157,7 @@ def _session(base_url: str) -> requests.Session:
     again = Retry(
         2,
         connect=0,
+        other=0,  # what breaks below HTTP, in TLS, is tried again whatever the method
         allowed_methods=["GET"],
         status_forcelist=[500, 502, 503, 504],
         backoff_factor=0.2,
