@@ -69,6 +69,9 @@ class Family:
     name: str
     e164: str
     schools: frozenset[int]
+    contact_id: int | None = None
+    pupils: tuple[tuple[int, int], ...] = ()
+    """Each with the school: their ids."""
 
 
 @dataclass(frozen=True)
@@ -201,12 +204,14 @@ class _Builder:
             e164, name = f"+1312555{1000 + number}", f"Family {number:02}"
             phone = await self._keep(FamilyPhone(e164=e164))
             schools = frozenset(self._chance.sample(self._world.schools, self._chance.choice([0, 1, 1, 2])))
-            if schools:
-                contact = await self._keep(Contact(name=name, phone_id=phone.id))
+            contact = await self._keep(Contact(name=name, phone_id=phone.id)) if schools else None
+            pupils = []
             for school in schools:
                 student = await self._keep(Student(name="Pupil", birth_date=today - OLD_ENOUGH, school_id=school))
                 await self._keep(Guardianship(student_id=student.id, contact_id=contact.id, relation="mother"))
-            self._world.families.append(Family(phone.id, name, e164, schools))
+                pupils.append((student.id, school))
+            reached = contact.id if contact else None
+            self._world.families.append(Family(phone.id, name, e164, schools, reached, tuple(pupils)))
 
     async def _talk(self) -> None:
         for inbox in self._world.inboxes:
