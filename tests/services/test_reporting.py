@@ -12,6 +12,7 @@ from sqlmodel import col
 from tests.cast import LINCOLN_NUMBER, OMAR, ROOSEVELT_NUMBER, ROSA, Town
 from tests.fakes import Loss
 from tests.services.steps import (
+    change,
     handed_over,
     listening,
     message,
@@ -144,6 +145,14 @@ class TestReports:
         await town.wired.reporting.report(report_on(text, None))
         assert await state_of(town, text.id) == (S.ACCEPTED, None)
         assert None in {event.state for event in await rows(town, DeliveryEvent)}
+
+    @pytest.mark.parametrize("reason", [R.UNCERTAIN, R.EXPIRED])
+    async def test_what_we_gave_up_is_sent_once_the_carrier_says_so(self, town: Town, reason: R) -> None:
+        town.gateway.script(Loss.AFTER)
+        text = await handed_over(town)
+        await change(town, Message, col(Message.id) == text.id, state=S.FAILED, reason=reason)
+        await town.wired.reporting.report(report_on(text, S.SENT))
+        assert await state_of(town, text.id) == (S.SENT, None)
 
     async def test_a_word_that_nobody_knows_tells_that_the_carrier_has_it(self, town: Town) -> None:
         """Else a text that waits to be sent again would be, although its SID is known."""

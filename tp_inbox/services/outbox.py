@@ -71,10 +71,18 @@ async def adopt(session: AsyncSession, message: Message, text: CarrierText, sour
     if message.sid not in (None, text.sid):
         await keep_copy(session, message, text.sid)
         return
-    message.sid = text.sid
+    give_sid(message, text.sid)
     if message.redelivered:
         await mark_doubled(session, message)
     await advance_message(session, message, Delivery(text.state, text.reason, text.code))
+
+
+def give_sid(message: Message, sid: str) -> None:
+    """The carrier has it, whatever we have concluded without having been told by it."""
+    ours = message.state is DeliveryState.FAILED and message.code is None
+    if message.sid is None and ours and not message.redelivered:
+        message.state, message.reason = DeliveryState.UNKNOWN, None
+    message.sid = sid
 
 
 async def adopt_all(session: AsyncSession, taken: Sequence[tuple[OutgoingText, CarrierText]], source: str) -> set[int]:

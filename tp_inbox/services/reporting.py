@@ -13,7 +13,7 @@ from tp_inbox.domain.delivery import Delivery, DeliveryState, FailureReason
 from tp_inbox.services import consent, redelivering
 from tp_inbox.services.handovers import alarm_if_from_elsewhere, keep_copy
 from tp_inbox.services.leasing import note_slowed
-from tp_inbox.services.outbox import keep_event
+from tp_inbox.services.outbox import give_sid, keep_event
 from tp_inbox.services.ports import StatusReport
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
@@ -75,7 +75,7 @@ async def _gets_sid(session: AsyncSession, message: Message, report: StatusRepor
     if message.recipient != report.recipient:
         return False
     if message.sid is None:
-        message.sid = report.sid
+        give_sid(message, report.sid)
     else:
         await keep_copy(session, message, report.sid)
     return True

@@ -45,7 +45,7 @@ async def place(session: AsyncSession, text: CarrierText) -> Placed | None:
     if await _is_known(session, text.sid):
         return None
     if message := next(filter(_waits_for_its_fate, alike), None):
-        await _adopt(session, message, text)
+        await outbox.adopt(session, message, text, SOURCE)
         return Placed(DifferenceKind.OUTBOUND_MISSING, message.id, mended=True)
     if message := next((each for each in alike if _was_on_its_way(each, _left_at(text))), None):
         await _tell_copy(session, message, text)
@@ -83,12 +83,6 @@ def _waits_for_its_fate(message: Message) -> bool:
 def _was_on_its_way(message: Message, at: datetime) -> bool:
     last = message.handed_over_at
     return last is not None and message.created_at - CLOCK_SKEW <= at <= last + CLOCK_SKEW
-
-
-async def _adopt(session: AsyncSession, message: Message, text: CarrierText) -> None:
-    if message.state is DeliveryState.FAILED:  # by our own verdict, which was that we do not know
-        message.state, message.reason, message.code = DeliveryState.UNKNOWN, None, None
-    await outbox.adopt(session, message, text, SOURCE)
 
 
 async def _tell_copy(session: AsyncSession, message: Message, text: CarrierText) -> None:
