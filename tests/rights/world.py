@@ -204,14 +204,15 @@ class _Builder:
             e164, name = f"+1312555{1000 + number}", f"Family {number:02}"
             phone = await self._keep(FamilyPhone(e164=e164))
             schools = frozenset(self._chance.sample(self._world.schools, self._chance.choice([0, 1, 1, 2])))
-            contact = await self._keep(Contact(name=name, phone_id=phone.id)) if schools else None
-            pupils = []
+            if not schools:
+                self._world.families.append(Family(phone.id, name, e164, schools))
+                continue
+            contact, pupils = await self._keep(Contact(name=name, phone_id=phone.id)), []
             for school in schools:
                 student = await self._keep(Student(name="Pupil", birth_date=today - OLD_ENOUGH, school_id=school))
                 await self._keep(Guardianship(student_id=student.id, contact_id=contact.id, relation="mother"))
                 pupils.append((student.id, school))
-            reached = contact.id if contact else None
-            self._world.families.append(Family(phone.id, name, e164, schools, reached, tuple(pupils)))
+            self._world.families.append(Family(phone.id, name, e164, schools, contact.id, tuple(pupils)))
 
     async def _talk(self) -> None:
         for inbox in self._world.inboxes:
@@ -229,7 +230,7 @@ class _Builder:
                 direction=Direction.IN,
                 number_id=number.id,
                 sender=family.e164,
-                recipient=number.e164,
+                recipient=number.e164 or "",
                 written=secret,
                 body=secret,
                 sid=f"SM{uuid4().hex}",
