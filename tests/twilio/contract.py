@@ -28,7 +28,7 @@ class Kind(NamedTuple):
             return self.is_nullable
         if not isinstance(value, JSON_TYPES[self.json]) or (isinstance(value, bool) and self.json != "boolean"):
             return False
-        return self._reads(value) if isinstance(value, str) else True
+        return self._reads(str(value)) if self.json in ("string", "integer") else True
 
     def allows_on_the_wire(self, value: str) -> bool:
         """In a query or a form everything is text."""
@@ -153,7 +153,9 @@ def _wrong(where: str, kinds: Mapping[str, Kind], given: Mapping[str, Any]) -> l
     ]
 
 
-ERROR: dict[str, Kind] = {"code": WHOLE, "message": TEXT, "more_info": URL, "status": WHOLE}
+# An error answer without such a code is not Twilio's: something on the way gave it.
+CODE = Kind("integer", r"\d{5,6}")
+ERROR: dict[str, Kind] = {"code": CODE, "message": TEXT, "more_info": URL, "status": WHOLE}
 CLASSIC_PAGING: dict[str, Kind] = {"next_page_uri": or_null(PATH)}
 MODERN_PAGING: dict[str, Kind] = {"key": TEXT, "next_page_url": or_null(URL)}
 PAGES = {"PageSize": WHOLE, "Page": WHOLE, "PageToken": SOMETHING}

@@ -48,6 +48,16 @@ def test_an_answer_that_settles_nothing_is_looked_up_whatever_its_code(status: i
     assert meaning_of_answer(status, "21211").treatment is Treatment.LOOK_FIRST
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 407])
+def test_a_refusal_without_a_code_is_not_twilios_and_passes(status: int) -> None:
+    assert meaning_of_answer(status, None) == (FailureReason.CARRIER_PROBLEM, Treatment.RETRY_LATER)
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "20003"), (401, "20006"), (404, "20404")])
+def test_an_account_that_twilio_itself_refuses_is_ours_to_mend(status: int, code: str) -> None:
+    assert meaning_of_answer(status, code) == (FailureReason.ACCOUNT_PROBLEM, Treatment.OUR_CONFIGURATION)
+
+
 def test_a_429_was_never_processed() -> None:
     assert meaning_of_answer(429, None) == (FailureReason.TOO_BUSY, Treatment.RETRY_LATER)
 

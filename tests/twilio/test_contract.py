@@ -235,6 +235,7 @@ def test_every_word_that_is_understood_stands_in_the_contract() -> None:
         (contract.or_null(contract.TEXT), None, 5),
         (contract.WHOLE, 7, "7"),
         (contract.WHOLE, 0, True),
+        (contract.CODE, 20404, 404),
         (contract.FLAG, False, "false"),
         (contract.DIGITS, "0", 0),
         (contract.sid("SM", "MM"), "MM" + "0" * 32, "PN" + "0" * 32),

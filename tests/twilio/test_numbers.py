@@ -82,7 +82,7 @@ async def test_a_refusal_to_sell_is_a_sentence_for_an_admin(gateway, server, ref
 
 @pytest.mark.parametrize(
     "lost",
-    [RESET, error(500), error(429, 20429), Reply(201, ""), Reply(201, "<html>"), Reply(201, "", after=1)],
+    [RESET, error(500), error(401), error(429, 20429), Reply(201, ""), Reply(201, "<html>"), Reply(201, "", after=1)],
     ids=repr,
 )
 async def test_a_purchase_without_an_answer_may_be_repeated(gateway, server, lost) -> None:
@@ -90,3 +90,9 @@ async def test_a_purchase_without_an_answer_may_be_repeated(gateway, server, los
     with pytest.raises(CarrierAway):
         await gateway.buy_number(NUMBER, "Lincoln High")
     assert await gateway.buy_number(NUMBER, "Lincoln High") == BoughtNumber(SID, NUMBER)
+
+
+async def test_a_number_of_which_only_a_proxy_knows_nothing_is_not_taken_for_released(gateway, server) -> None:
+    server.script = [error(404)]
+    with pytest.raises(CarrierAway):
+        await gateway.release_number(NUMBER)

@@ -88,7 +88,14 @@ async def test_a_question_is_asked_again_after_a_5xx_and_a_reset(gateway, server
 
 @pytest.mark.parametrize(
     "reply",
-    [error(401, 20003), error(429, 20429), error(500, 20500), Reply(200, "<html>"), Reply(200, {"a": 1, "b": 2})],
+    [
+        error(401, 20003),
+        error(404),
+        error(429, 20429),
+        error(500, 20500),
+        Reply(200, "<html>"),
+        Reply(200, {"a": 1, "b": 2}),
+    ],
 )
 async def test_a_question_without_a_usable_answer_says_so(gateway, server, reply) -> None:
     server.otherwise = lambda _: reply

@@ -199,12 +199,15 @@ async def test_a_problem_of_rfc_9457_is_read_too(gateway, server) -> None:
     assert await gateway.send(HELLO) == NotAccepted(FailureReason.OPTED_OUT, "21610", retry=False)
 
 
-async def test_a_refusal_without_a_code_is_told_by_its_status(gateway, server) -> None:
-    server.script = [error(401), error(403)]
-    assert await gateway.send(HELLO) == NotAccepted(
-        FailureReason.ACCOUNT_PROBLEM, "HTTP 401", retry=False, stop_sender=True
-    )
-    assert await gateway.send(HELLO) == NotAccepted(FailureReason.UNKNOWN, "HTTP 403", retry=True)
+@pytest.mark.parametrize(
+    "reply",
+    [error(401), error(404), Reply(404, {"code": 404, "message": "no route"}), Reply(401, {"code": "UNAUTHORIZED"})],
+    ids=repr,
+)
+async def test_a_refusal_by_something_on_the_way_stops_nobody_and_is_tried_again(gateway, server, reply) -> None:
+    server.script = [reply]
+    outcome = await gateway.send(HELLO)
+    assert outcome == NotAccepted(FailureReason.CARRIER_PROBLEM, f"HTTP {reply.status}", retry=True)
 
 
 async def test_logs_name_no_number_and_quote_no_body(gateway, server, caplog) -> None:

@@ -51,6 +51,7 @@ async def test_a_number_in_another_service_of_ours_leaves_it_first(gateway, serv
     [
         (error(400, 21714), ServiceFull),
         (error(404, 20404), ServiceGone),
+        (error(404), CarrierAway),
         (error(409, 21712), ServiceRefused),
         (error(400, 29999), ServiceRefused),
         (error(401, 20003), ServiceRefused),

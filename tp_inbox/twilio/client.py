@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import ssl
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 
 WORKERS = 64
 """At 200 ms an answer, enough for 320 texts a second."""
+TWILIO_CODE = re.compile(r"\d{5,6}")
 
 Answer = TypeVar("Answer")
 
@@ -52,6 +54,11 @@ class Refused(Exception):
     def __init__(self, status: int, code: str | None, retry_after: float | None) -> None:
         super().__init__(f"HTTP {status}, code {code or 'none'}")
         self.status, self.code, self.retry_after = status, code, retry_after
+
+    @property
+    def not_there(self) -> bool:
+        """Twilio itself says that it has no such thing."""
+        return self.status == 404 and self.code is not None
 
 
 class NotSent(Exception):
@@ -185,12 +192,12 @@ def _accepted(answer: requests.Response) -> Response:
 
 
 def _code(answer: requests.Response) -> str | None:
-    """Twilio's code, in its own error format and in that of RFC 9457; an HTML page has none."""
+    """Twilio's code, in its own error format and in that of RFC 9457; an HTML page or a proxy's JSON has none."""
     try:
-        code = json.loads(answer.text).get("code")
+        code = str(json.loads(answer.text).get("code"))
     except (ValueError, AttributeError):
         return None
-    return str(code) if code else None
+    return code if TWILIO_CODE.fullmatch(code) else None
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -52,10 +52,17 @@ def meaning_of(code: str | None) -> Meaning:
 
 
 def meaning_of_answer(status: int, code: str | None) -> Meaning:
-    """What an error answer to a request means: its HTTP status first, since a 5xx settles nothing whatever it says."""
+    """What an error answer to a request means: its HTTP status first, since a 5xx settles nothing whatever it says.
+
+    A refusal without a code is not Twilio's own: something on the way stopped the request, and tells nothing of us.
+    """
     if not 400 <= status < 500:
         return _LOOK
-    return _BY_STATUS.get(status) or meaning_of(code)
+    if known := _BY_STATUS.get(status):
+        return known
+    if not code:
+        return _STOPPED_ON_THE_WAY
+    return _BY_STATUS_WITH_CODE.get(status) or meaning_of(code)
 
 
 def reason_of(code: str | None) -> FailureReason | None:
@@ -91,11 +98,16 @@ _UNKNOWN = Meaning(FailureReason.UNKNOWN, Treatment.ONCE_MORE)
 
 _LOOK = Meaning(FailureReason.UNCERTAIN, Treatment.LOOK_FIRST)
 
+_STOPPED_ON_THE_WAY = Meaning(FailureReason.CARRIER_PROBLEM, Treatment.RETRY_LATER)
+
 _BY_STATUS = {
-    401: Meaning(FailureReason.ACCOUNT_PROBLEM, Treatment.OUR_CONFIGURATION),
-    404: Meaning(FailureReason.ACCOUNT_PROBLEM, Treatment.OUR_CONFIGURATION),
     408: _LOOK,
     429: Meaning(FailureReason.TOO_BUSY, Treatment.RETRY_LATER),
+}
+
+_BY_STATUS_WITH_CODE = {
+    401: Meaning(FailureReason.ACCOUNT_PROBLEM, Treatment.OUR_CONFIGURATION),
+    404: Meaning(FailureReason.ACCOUNT_PROBLEM, Treatment.OUR_CONFIGURATION),
 }
 
 _BY_REASON = {

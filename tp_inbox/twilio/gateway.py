@@ -171,7 +171,7 @@ def _fetched(client: Client, sid: str) -> CarrierText | None:
     try:
         return _text(client.messages(sid).fetch())
     except Refused as refused:
-        if refused.status == 404:
+        if refused.not_there:
             return None
         raise
 

@@ -126,7 +126,7 @@ def _released(client: Client, sid: str) -> None:
     try:
         client.incoming_phone_numbers(sid).delete()
     except Refused as refused:
-        if refused.status != 404:
+        if not refused.not_there:
             raise
 
 

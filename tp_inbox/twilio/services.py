@@ -53,7 +53,7 @@ async def _granted(carrier: Carrier, action: Callable[[Client], Answer]) -> Answ
 def _refusal(refused: Refused) -> ServiceRefused | CarrierAway:
     if refused.code == FULL:
         return ServiceFull(NO_MORE)
-    if refused.status == 404:
+    if refused.not_there:
         return ServiceGone(NOT_THERE)
     if meaning_of_answer(refused.status, refused.code).treatment in (Treatment.RETRY_LATER, Treatment.LOOK_FIRST):
         return CarrierAway(str(refused))
@@ -101,7 +101,7 @@ def _taken_out(client: Client, number: str, service: str) -> bool:
     try:
         return client.messaging.v1.services(service).phone_numbers(number).delete()
     except Refused as refused:
-        if refused.status == 404:
+        if refused.not_there:
             return False
         raise
 
