@@ -69,6 +69,9 @@ async def _finds_students(i: Inspection) -> None:
     found = await i.services.tying.students(i.actor, "Pupil")
     may = {student for student, school in pupils if access.may_manage_family(i.actor, school)}
     i.same("students to whom a number can be tied", {choice.id for choice in found}, may, len(pupils))
+    movable = {f.contact_id for f in i.world.families if all(access.may_manage_family(i.actor, s) for s in f.schools)}
+    offered = {contact.id: not contact.refused for choice in found for contact in choice.contacts}
+    i.same("adults who can get a number", offered, {contact: contact in movable for contact in offered}, len(offered))
 
 
 async def _ties(i: Inspection, wired: Wired, talk: Talk, chance: random.Random) -> None:
@@ -81,13 +84,17 @@ async def _ties(i: Inspection, wired: Wired, talk: Talk, chance: random.Random) 
     for family in chance.sample(known, min(FAMILIES_TIED, len(known))):
         for student, school in family.pupils:
             may = reads and not talk.family.schools and access.may_manage_family(actor, school)
+            everywhere = may and all(access.may_manage_family(actor, at) for at in family.schools)
             ways = {
-                "a new number": lambda f=family, p=student: s.to_contact(actor, talk.id, p, f.contact_id or 0),
-                "somebody new": lambda p=student: s.to_somebody_new(actor, talk.id, p, "Somebody", "aunt"),
-                "a student": lambda p=student: s.to_student(actor, talk.id, p),
+                "a new number": (
+                    everywhere,
+                    lambda f=family, p=student: s.to_contact(actor, talk.id, p, f.contact_id or 0),
+                ),
+                "somebody new": (may, lambda p=student: s.to_somebody_new(actor, talk.id, p, "Somebody", "aunt")),
+                "a student": (may, lambda p=student: s.to_student(actor, talk.id, p)),
             }
-            for what, tie in ways.items():
-                await i.holds(f"tying {what}", may, tie)
+            for what, (allowed, tie) in ways.items():
+                await i.holds(f"tying {what}", allowed, tie)
                 await _untie(wired, family)
 
 

@@ -114,6 +114,35 @@ class TestWho:
         assert (await head(town, thread.id, "bob")).title == "Rosa Lopez"
 
 
+class TestAnAdultWithStudentsAtSeveralSchools:
+    @pytest.fixture
+    async def rosa_elsewhere(self, town: Town) -> None:
+        """Rosa has a part in bringing up Sami, who is at Roosevelt."""
+        sami, rosa = await student(town, "Sami Haddad"), await contact(town)
+        await add(town, Guardianship(student_id=sami.id, contact_id=rosa.id, relation="aunt"))
+
+    @pytest.mark.usefixtures("rosa_elsewhere")
+    async def test_gets_no_new_number_from_who_manages_one_of_these_schools(self, town: Town, unknown: int) -> None:
+        with pytest.raises(NotAllowed, match="also has a student at a school"):
+            await tie_rosa(town, unknown)
+        assert (await contact(town)).phone_id == town.phones[ROSA]
+        assert (await head(town, unknown)).may_tie
+
+    @pytest.mark.usefixtures("rosa_elsewhere")
+    @pytest.mark.parametrize(("who", "refused"), [("dora", True), ("diana", False)])
+    async def test_is_offered_with_the_reason_why_not(self, town: Town, who: str, refused: bool) -> None:
+        (mia,) = await found(town, who, "Mia")
+        assert [c.refused.startswith("This person also has a student") for c in mia.contacts] == [refused]
+
+    @pytest.mark.usefixtures("rosa_elsewhere")
+    async def test_gets_it_from_who_manages_all_of_them(self, town: Town, unknown: int) -> None:
+        admin = await the(town, Role, col(Role.name) == "School Admin")
+        roosevelt = town.schools["Roosevelt High School"]
+        await add(town, Assignment(staff_id=town.staff["dora"], role_id=admin.id, school_id=roosevelt))
+        await tie_rosa(town, unknown)
+        assert (await head(town, unknown)).title == "Rosa Lopez"
+
+
 class TestFinding:
     async def test_a_student_is_found_with_the_adults_on_file(self, town: Town) -> None:
         (mia,) = await found(town, "dora", "mia lo")

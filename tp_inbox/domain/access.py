@@ -180,6 +180,10 @@ def may_unsubscribe(actor: Actor, school_id: int | None) -> bool:
 # Students and families --------------------------------------------------------------------------------------
 
 FAMILIES_ONLY = "Only people who manage students and contacts can do this."
+ALSO_ELSEWHERE = (
+    "This person also has a student at a school where you do not manage students and contacts. "
+    "Please ask a district admin."
+)
 
 
 def manages_families(actor: Actor) -> bool:
@@ -195,6 +199,14 @@ def may_manage_family(actor: Actor, school_id: int) -> bool:
     """Whether the actor may change the family of a student at this school."""
     schools = schools_of_managed_families(actor)
     return schools is None or school_id in schools
+
+
+def refusal_to_move_contact(actor: Actor, schools: Iterable[int]) -> NotAllowed | None:
+    """Why the actor cannot give an adult another number; None when it is allowed.
+
+    The number holds for everybody who writes to this adult. ``schools``: of all the adult's students.
+    """
+    return None if all(may_manage_family(actor, school) for school in schools) else NotAllowed(ALSO_ELSEWHERE)
 
 
 # Oversight -------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from tp_inbox.services import actors, audit, people
 from tp_inbox.services.consent import lock_phones
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
-from tp_inbox.storage.queries.families import people_at
+from tp_inbox.storage.queries.families import people_at, schools_of_contacts
 from tp_inbox.storage.queries.scope import own_thread
 from tp_inbox.storage.queries.words import asked, named
 from tp_inbox.storage.tables import Contact, FamilyPhone, Guardianship, School, Student, Thread
@@ -38,12 +38,16 @@ TOO_LONG = "This is longer than a name can be."
 
 @dataclass(frozen=True)
 class ContactChoice:
-    """An adult of a student; ``phone`` is the number that is on file now, if there is one."""
+    """An adult of a student; ``phone`` is the number that is on file now, if there is one.
+
+    ``refused``: why the reader cannot give this adult another number; empty when they can.
+    """
 
     id: int
     name: str
     relation: str
     phone: str
+    refused: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,13 +93,14 @@ class Tying:
         )
         async with self._db.reading() as session:
             found = (await session.execute(query)).all()
-            adults = await _adults_of(session, [student.id for student, _, _ in found])
+            adults = await _adults_of(session, actor, [student.id for student, _, _ in found])
         return [_choice(student, school, e164, adults) for student, school, e164 in found]
 
     async def to_contact(self, actor: Actor, thread_id: int, student_id: int, contact_id: int) -> None:
         """It is the new number of an adult of this student. Texts that are queued keep theirs.
 
-        Raises NotFound, NotAllowed, and Invalid when somebody is on file with this number already.
+        Raises NotFound, NotAllowed, also where the adult has a student elsewhere, and Invalid when somebody is on file
+        with this number already.
         """
         async with self._db.transaction() as session:
             contact = await session.get(Contact, contact_id)
@@ -106,6 +111,7 @@ class Tying:
             await session.refresh(contact, with_for_update=True)
             if contact.phone_id != old:
                 raise Invalid(CHANGED)
+            await _require_everywhere(session, unknown.actor, contact_id)
             contact.phone_id = unknown.phone.id
             unknown.phone.language = contact.language
             await _record(session, unknown, contact=contact_id, before=old)
@@ -146,7 +152,9 @@ def _managed_by(actor: Actor) -> ColumnElement[bool]:
     return true() if schools is None else col(Student.school_id).in_(schools)
 
 
-async def _adults_of(session: AsyncSession, student_ids: Collection[int]) -> dict[int, list[ContactChoice]]:
+async def _adults_of(
+    session: AsyncSession, actor: Actor, student_ids: Collection[int]
+) -> dict[int, list[ContactChoice]]:
     query = (
         select(col(Guardianship.student_id), col(Guardianship.relation), Contact, col(FamilyPhone.e164))
         .join(Contact, col(Contact.id) == col(Guardianship.contact_id))
@@ -154,10 +162,13 @@ async def _adults_of(session: AsyncSession, student_ids: Collection[int]) -> dic
         .where(col(Guardianship.student_id).in_(student_ids))
         .order_by(col(Contact.name), col(Contact.id))
     )
+    rows = (await session.execute(query)).all()
+    schools = await schools_of_contacts(session, {contact.id for _, _, contact, _ in rows})
     adults: dict[int, list[ContactChoice]] = defaultdict(list)
-    for student_id, relation, contact, e164 in await session.execute(query):
-        phone = display_phone(e164) if e164 else ""
-        adults[student_id].append(ContactChoice(contact.id, contact.name, relation, phone))
+    for student_id, relation, contact, e164 in rows:
+        refusal = access.refusal_to_move_contact(actor, schools[contact.id])
+        phone, refused = display_phone(e164) if e164 else "", refusal.sentence if refusal else ""
+        adults[student_id].append(ContactChoice(contact.id, contact.name, relation, phone, refused))
     return adults
 
 
@@ -192,6 +203,13 @@ async def _unknown(
         raise Invalid(KNOWN_BY_NOW)
     phone = next(phone for phone in phones if phone.id == thread.phone_id)
     return Unknown(actor, thread_id, phone, student)
+
+
+async def _require_everywhere(session: AsyncSession, actor: Actor, contact_id: int) -> None:
+    """Asked under the contact's lock, which nobody who gives them a student can pass."""
+    schools = (await schools_of_contacts(session, [contact_id])).get(contact_id, ())
+    if refusal := access.refusal_to_move_contact(actor, schools):
+        raise refusal
 
 
 async def _require_old_enough(session: AsyncSession, student: Student) -> None:

@@ -57,6 +57,19 @@ async def schools_of(session: AsyncSession, phone_id: int) -> frozenset[int]:
     return frozenset((await session.execute(union(by_contact, own))).scalars())
 
 
+async def schools_of_contacts(session: AsyncSession, contact_ids: Collection[int]) -> dict[int, frozenset[int]]:
+    """By contact, the schools of all their students; who has no student is left out."""
+    schools: dict[int, set[int]] = defaultdict(set)
+    query = (
+        select(col(Guardianship.contact_id), col(Student.school_id))
+        .join(Student, col(Student.id) == col(Guardianship.student_id))
+        .where(col(Guardianship.contact_id).in_(contact_ids))
+    )
+    for contact_id, school_id in await session.execute(query):
+        schools[contact_id].add(school_id)
+    return {contact_id: frozenset(theirs) for contact_id, theirs in schools.items()}
+
+
 async def _adults_at(session: AsyncSession, phone_ids: Collection[int]) -> list[tuple[int, Reached]]:
     rows = await session.execute(
         select(Contact, col(Guardianship.relation), Student)

@@ -111,7 +111,9 @@ def _contact(contact: rx.Var[ContactChoice]) -> rx.Component:
     instead = rx.cond(
         contact.phone != "", "A new number, instead of " + contact.phone + ".", "No number is on file until now."
     )
-    return _option(CONTACT + contact.id.to_string(), contact.name + relation, instead)
+    allowed = contact.refused == ""
+    told = rx.cond(allowed, instead, contact.refused)
+    return _option(CONTACT + contact.id.to_string(), contact.name + relation, told, disabled=~allowed)
 
 
 def _own_phone() -> rx.Component:
