@@ -41,7 +41,8 @@ def status_line(
     return rx.fragment(
         rx.match(
             now.state,
-            ("failed", "undelivered", "canceled", _failed(now, again or rx.fragment())),
+            ("failed", "undelivered", _failed(now, again or rx.fragment())),
+            ("canceled", _canceled(now, again or rx.fragment())),
             ("delivered", "read", rx.cond(row.id == last_out, _said("Delivered", "check-check"))),
             ("sent", _said("Sent", "check")),
             ("queued", rx.cond(now.again_at != "", _tried_again(now), _waits(cancel or rx.fragment()))),
@@ -75,7 +76,7 @@ def _picture(row: rx.Var[MessageRow]) -> rx.Component:
     )
 
 
-def _said(words: str, icon_name: str) -> rx.Component:
+def _said(words: str | rx.Var[str], icon_name: str) -> rx.Component:
     return rx.el.div(icon(icon_name, 13), words, class_name="status")
 
 
@@ -89,6 +90,11 @@ def _waits(cancel: rx.Component) -> rx.Component:
     at_first = rx.el.span(icon("clock", 13), "Sending", class_name="at-first")
     longer = rx.el.span(icon("clock", 13), "Waiting…", cancel, class_name="longer")
     return rx.el.div(at_first, longer, class_name="status waits")
+
+
+def _canceled(now: rx.Var[StatusView] | rx.Var[MessageRow], again: rx.Component) -> rx.Component:
+    """Quiet: somebody wanted it so."""
+    return rx.el.div(_said(now.reason, "ban"), again, class_name="canceled")
 
 
 def _failed(now: rx.Var[StatusView] | rx.Var[MessageRow], again: rx.Component) -> rx.Component:
