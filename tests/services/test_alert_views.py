@@ -142,6 +142,14 @@ class TestWhomItConcerns:
         assert (newest.owner, newest.address) == ("The district", "")
         assert (older.owner, older.address) == (LINCOLN, f"/admin/schools/{lincoln}")
 
+    async def test_a_stopped_account_is_not_told_of_the_one_whose_text_showed_it(self, town: Town) -> None:
+        thread = await town.personal("alice")
+        await give_number(town, "alice", ALICES_NUMBER)
+        text = await send(town, "alice", thread)
+        await told(town, AlertKind.ACCOUNT_STOPPED, message_id=text.id)
+        line = await only(town)
+        assert (line.owner, line.address) == ("", "")
+
     async def test_a_text_leads_to_its_conversation_those_who_may_open_it_in_oversight(self, town: Town) -> None:
         thread = await town.personal("alice")
         await give_number(town, "alice", ALICES_NUMBER)

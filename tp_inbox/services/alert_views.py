@@ -13,7 +13,7 @@ from tp_inbox.domain import access
 from tp_inbox.domain.access import Actor, Overseen
 from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.errors import Invalid, NotFound
-from tp_inbox.domain.operating import REMEDIES, Remedy
+from tp_inbox.domain.operating import REMEDIES, AlertKind, Remedy
 from tp_inbox.domain.phone import display_phone
 from tp_inbox.services import actors, alerts, audit
 from tp_inbox.storage.database import Database
@@ -122,7 +122,9 @@ def _view(actor: Actor, row: Row, works_at: Mapping[int, Collection[int]]) -> Al
 
 
 def _owner(actor: Actor, row: Row, works_at: Mapping[int, Collection[int]]) -> tuple[str, str]:
-    """Whom it concerns, and the address of their page."""
+    """Whom it concerns, and the address of their page; an account that is stopped concerns everybody."""
+    if row.Alert.kind is AlertKind.ACCOUNT_STOPPED:
+        return "", ""
     if row.Staff:
         opens = access.may_see_person(actor, works_at.get(row.Staff.id, ()))
         return row.Staff.name, f"/admin/staff/{row.Staff.id}" if opens else ""
