@@ -148,7 +148,7 @@ _EXPLANATIONS = {
         True,
     ),
     FailureReason.SENDER_NOT_READY: Explanation(
-        "The number this text leaves from is not ready to send.",
+        "The texting number is not ready to send.",
         "Tell your district administrator. Call if it is urgent.",
         True,
     ),

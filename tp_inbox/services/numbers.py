@@ -42,7 +42,7 @@ SCHOOL_HAS_NONE = (
 )
 GONE = "The phone company does not have this number any more. Your district administrator has to replace it."
 RELEASING = "The number of earlier is being given back. A new one can be had in a few minutes; please try again then."
-STOPPED = "Texts from this number are stopped: {problem} Your district administrator has to mend it."
+STOPPED = "Texts from this number are stopped. {problem} Your district administrator has to mend it."
 CAMPAIGN_STOPPED = "Texts from this school’s numbers are stopped. Your district administrator has to mend it."
 LONGEST_WAIT = timedelta(minutes=10)
 LEASE = timedelta(minutes=2)
