@@ -67,6 +67,38 @@ async def test_a_text_that_is_still_coming_in_is_left_for_the_next_time(gateway,
     assert [text async for text in gateway.texts_since(NOON)] == []
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        row(OTHER, num_media="many"),
+        row(OTHER, status=["sent"]),
+        row(OTHER, date_sent="Tue, 99 Mar 2026 17:00:00 +0000"),
+        {**row(OTHER), "sid": None},
+        "no row at all",
+    ],
+    ids=repr,
+)
+async def test_a_row_that_cannot_be_read_is_left_out_and_keeps_nobody_elses(gateway, server, caplog, broken) -> None:
+    after = f"{MESSAGES}?Page=1&PageToken=x"
+    server.script = [page(row(SID), broken, row(SID + "1"), following=after), page(row(SID + "2"))]
+    assert [text.sid async for text in gateway.texts_since(NOON)] == [SID, SID + "1", SID + "2"]
+    assert [record.levelname for record in caplog.records if record.name == "tp_inbox.twilio.gateway"] == ["ERROR"]
+    assert not any(secret in caplog.text for secret in (FAMILY, SCHOOL, HELLO.body))
+
+
+async def test_the_log_names_the_row_that_cannot_be_read(gateway, server, caplog) -> None:
+    server.script = [page(row(OTHER, num_media="many"))]
+    assert [text async for text in gateway.texts_since(NOON)] == []
+    assert OTHER in caplog.text
+
+
+async def test_a_search_that_cannot_read_a_row_finds_nothing_out(gateway, server) -> None:
+    """It may be the very text: to say that it is not there would send it twice."""
+    server.otherwise = lambda _: page(row(OTHER, num_media="many"))
+    with pytest.raises(CarrierAway):
+        await gateway.find(HELLO, NOON, set())
+
+
 async def test_a_failure_is_told_with_its_reason(gateway, server) -> None:
     server.script = [Reply(200, row(status="undelivered", error_code=30006, num_media="1"))]
     text = await gateway.fetch(SID)

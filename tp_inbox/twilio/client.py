@@ -37,6 +37,9 @@ WORKERS = 64
 """At 200 ms an answer, enough for 320 texts a second."""
 TWILIO_CODE = re.compile(r"\d{5,6}")
 
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
+"""What the library raises over an answer that is not what it expects."""
+
 Answer = TypeVar("Answer")
 
 
@@ -180,7 +183,7 @@ def _understood(action: Callable[[Client], Answer], client: Client) -> Answer:
     """Turns an answer that cannot be understood (an HTML 201, a page without records) into Unanswered."""
     try:
         return action(client)
-    except (TwilioException, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (TwilioException, *UNREADABLE) as error:
         log.warning("Twilio's answer cannot be understood: %s", type(error).__name__)
         raise Unanswered("not understood") from error
 

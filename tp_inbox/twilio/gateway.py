@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, cast
 
@@ -26,7 +26,7 @@ from tp_inbox.settings import Settings
 from tp_inbox.twilio import numbers, services
 from tp_inbox.twilio.addresses import status_callback
 from tp_inbox.twilio.bodies import readable
-from tp_inbox.twilio.client import Carrier, NotSent, Refused, Timeouts, Unanswered
+from tp_inbox.twilio.client import UNREADABLE, Carrier, NotSent, Refused, Timeouts, Unanswered
 from tp_inbox.twilio.codes import Treatment, meaning_of_answer, reason_of, state_of
 
 log = logging.getLogger(__name__)
@@ -159,7 +159,22 @@ def _first_page(client: Client, since: datetime, until: datetime | None) -> _Pag
 
 
 def _read(page: MessagePage | None) -> _Page | None:
-    return _Page([_text(row) for row in page if _is_told(row)], page) if page else None
+    return _Page(list(_readable(page)), page) if page else None
+
+
+def _readable(page: MessagePage) -> Iterator[CarrierText]:
+    """What is wrong with one row keeps nobody from hearing of the others."""
+    while True:
+        row = None
+        try:
+            row = next(page)
+            if _is_told(row):
+                yield _text(row)
+        except StopIteration:
+            return
+        except UNREADABLE as error:
+            # Without the error's own words, which may quote the row.
+            log.error("Row %.40r of Twilio's list cannot be read: %s", row and row.sid, type(error).__name__)  # noqa: TRY400
 
 
 def _is_told(row: MessageInstance) -> bool:
