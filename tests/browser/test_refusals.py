@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -59,6 +60,28 @@ def test_a_text_that_cannot_help_a_second_time_offers_no_second_try(at_work: AtW
     elena.sends("Sophie's books are here.")
     expect(failed).to_have_count(2)
     expect(elena.bubbles.get_by_role("button", name="Try again")).to_have_count(0)
+
+
+@pytest.fixture
+def busy_carrier(product: Product) -> Iterator[None]:
+    """It takes no text while the test lasts."""
+    faults = f"{product.simulator}/simulator/faults"
+    httpx.put(faults, json={"sends": {"too_many": 1}, "retry_after": 2}).raise_for_status()
+    yield
+    httpx.put(faults, json={}).raise_for_status()
+
+
+@pytest.mark.usefixtures("busy_carrier")
+def test_a_text_that_waits_can_be_canceled_and_is_then_no_failure(at_work: AtWork) -> None:
+    samuel = at_work("counselor.roosevelt", "/messages/school")
+    samuel.opens("Natalia Petrova")
+    samuel.sends("The rehearsal is in room 12.")
+    samuel.bubbles.get_by_role("button", name="Cancel").click()
+    canceled = samuel.bubbles.get_by_role("article").filter(has_text="The rehearsal is in room 12.")
+    expect(canceled).to_contain_text("This text was canceled before it went out.")
+    expect(canceled).not_to_contain_text("Not delivered.")
+    expect(canceled.get_by_role("button", name="Try again")).to_be_visible()
+    expect(samuel.bubbles.get_by_role("button", name="Cancel")).to_have_count(0)
 
 
 def test_a_text_that_is_too_long_stays_where_it_was_written(at_work: AtWork) -> None:
