@@ -32,9 +32,7 @@ from tp_inbox.storage.tables.messages import NumberState
 log = logging.getLogger(__name__)
 
 NO_NUMBER = "You cannot send texts yet: {why} Your district administrator has to mend it."
-CAP_REACHED = (
-    "the district has reached its limit of numbers, and every shared one is in use with this family by somebody else."
-)
+CAP_REACHED = "the district has reached its limit of numbers, and no shared number is free for this family."
 NOT_BOUGHT = "no number could be bought for you. {problem}"
 SCHOOL_HAS_NONE = (
     "The school has no number, and the district’s monthly limit for numbers is reached. "
