@@ -100,7 +100,7 @@ async def test_a_pair_is_another_persons_only_after_180_days(town: Town, days: i
         assert (await send(town, "bob", limits=one)).sender == first.sender
         assert [p.thread_id for p in await rows(town, Pair)] == [await town.personal("bob")]
     else:
-        with pytest.raises(Unavailable, match="in use with this family"):
+        with pytest.raises(Unavailable, match="no shared number is free for this family"):
             await send(town, "bob", limits=one)
 
 
