@@ -12,6 +12,7 @@ from sqlmodel import col
 from tests.cast import LINCOLN_NUMBER, ROSA, Town
 from tests.services.steps import (
     ALICES_NUMBER,
+    BOBS_NUMBER,
     LINCOLN,
     add,
     change,
@@ -19,6 +20,7 @@ from tests.services.steps import (
     message,
     queued,
     receive,
+    revoke,
     rows,
     send,
     state_of,
@@ -32,7 +34,7 @@ from tp_inbox.services.leaving import Plan
 from tp_inbox.services.number_admin import IN_USE
 from tp_inbox.services.ports import BoughtNumber, CarrierAway, NumberRefused
 from tp_inbox.storage.base import utc_now
-from tp_inbox.storage.tables import Alert, AuditEntry, Message, Number, Pair, Thread
+from tp_inbox.storage.tables import Alert, Assignment, AuditEntry, Message, Number, Pair, Thread
 from tp_inbox.storage.tables.messages import NumberState as N
 
 NINETY_DAYS_AGO = timedelta(days=90)
@@ -54,6 +56,60 @@ async def alice_leaves(town: Town) -> Number:
 async def quarantine_ends(town: Town) -> None:
     past = datetime.now(UTC) - timedelta(seconds=1)
     await change(town, Number, col(Number.quarantined_until).is_not(None), quarantined_until=past)
+
+
+class TestNobodyReads:
+    """Texts of families to somebody who has an account and no personal messages any more."""
+
+    async def told(self, town: Town) -> list[str]:
+        await town.wired.number_care.watch_unread()
+        return await alerts(town, AlertKind.NOBODY_READS)
+
+    async def _write_to_bob(self, town: Town) -> None:
+        await give_number(town, "bob", BOBS_NUMBER)
+        await receive(town, "Leo has a fever", to=BOBS_NUMBER)
+
+    async def test_an_admin_is_told_once_whom_families_write_to_and_what_to_do(self, town: Town) -> None:
+        await self._write_to_bob(town)
+        await revoke(town, "bob")
+        await town.wired.number_care.watch_unread()
+        (sentence,) = await self.told(town)
+        assert sentence.startswith("Families write to Bob Brown") and "choose who takes over" in sentence
+        told = await the(town, Alert)
+        assert (told.times, told.number_id) == (1, (await number(town, BOBS_NUMBER)).id)
+
+    async def test_while_the_owner_may_read_nothing_is_told(self, town: Town) -> None:
+        await self._write_to_bob(town)
+        assert await self.told(town) == []
+
+    async def test_without_any_text_that_waits_nothing_is_told(self, town: Town) -> None:
+        await give_number(town, "bob", BOBS_NUMBER)
+        await revoke(town, "bob")
+        assert await self.told(town) == []
+
+    async def test_a_text_through_a_shared_number_is_told_too(self, town: Town) -> None:
+        await self._write_to_bob(town)
+        thread = await town.personal("bob")
+        mine = await number(town, BOBS_NUMBER)
+        await change(town, Number, col(Number.id) == mine.id, staff_id=None, pooled=True)
+        await add(town, Pair(phone_id=town.phones[ROSA], number_id=mine.id, thread_id=thread))
+        await revoke(town, "bob")
+        assert len(await self.told(town)) == 1
+
+    async def test_it_ends_by_itself_when_the_permission_is_back(self, town: Town) -> None:
+        await self._write_to_bob(town)
+        held = await the(town, Assignment, col(Assignment.staff_id) == town.staff["bob"])
+        await revoke(town, "bob")
+        assert await self.told(town)
+        await add(town, Assignment(staff_id=held.staff_id, role_id=held.role_id, school_id=held.school_id))
+        assert await self.told(town) == []
+
+    async def test_it_ends_by_itself_when_the_account_is_deactivated(self, town: Town) -> None:
+        await self._write_to_bob(town)
+        await revoke(town, "bob")
+        assert await self.told(town)
+        await town.wired.services.leaving.deactivate(await town.actor("diana"), town.staff["bob"], Plan())
+        assert await self.told(town) == []
 
 
 class TestWaiting:

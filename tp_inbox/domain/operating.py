@@ -29,6 +29,8 @@ class AlertKind(StrEnum):
     NUMBER_CAP = "number_cap"
     LEFT_ASIDE = "left_aside"
     """A family's text that could not be put into any conversation."""
+    NOBODY_READS = "nobody_reads"
+    """Families' texts wait in the inbox of somebody who may not read it any more."""
     SPOOLED = "spooled"
     """Webhooks came while the database was away."""
     DIFFERENCES = "differences"
@@ -60,6 +62,7 @@ REMEDIES: Mapping[AlertKind, Remedy] = {
     AlertKind.SPENDING_CAP: Remedy.BY_ITSELF,
     AlertKind.NUMBER_CAP: Remedy.BY_ITSELF,
     AlertKind.LEFT_ASIDE: Remedy.TRY_AGAIN,
+    AlertKind.NOBODY_READS: Remedy.BY_ITSELF,
     AlertKind.SPOOLED: Remedy.NOTED,
     AlertKind.DIFFERENCES: Remedy.NOTED,
 }

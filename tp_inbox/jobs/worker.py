@@ -74,6 +74,7 @@ class Worker:
             ("put numbers into their services", 5, crew.joining.join_due),
             ("let numbers follow their owners", 60, crew.joining.place),
             ("watch the limits of numbers", 60, crew.number_care.watch_limits),
+            ("watch for texts that nobody reads", 60, crew.number_care.watch_unread),
             ("give numbers back", 60, crew.number_care.give_back_due),
             ("compare our numbers with the carrier's", 3600, crew.number_care.compare_with_carrier),
             ("take a week's silence about a STOP as yes", 3600, crew.unsubscribing.take_silence_as_yes),

@@ -9,15 +9,18 @@ import logging
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, false, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, any_, delete, exists, false, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from tp_inbox.domain import access
 from tp_inbox.domain.delivery import Delivery, DeliveryState, FailureReason
 from tp_inbox.domain.errors import Unavailable
 from tp_inbox.domain.operating import AlertKind
+from tp_inbox.domain.permissions import Level, P
 from tp_inbox.domain.phone import display_phone
 from tp_inbox.services import consent, number_limits
+from tp_inbox.services.actors import actors_of
 from tp_inbox.services.alerts import alert, settle
 from tp_inbox.services.number_limits import Limits
 from tp_inbox.services.numbers import number_for, record_change
@@ -26,8 +29,22 @@ from tp_inbox.services.ports import CarrierAway, CarrierNumber, NumberRefused, S
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
+from tp_inbox.storage.queries.places import HELD
 from tp_inbox.storage.queries.scope import inbox_ref
-from tp_inbox.storage.tables import Alert, Campaign, Inbox, Message, Number, Pair, School, Thread, UnknownNumber
+from tp_inbox.storage.tables import (
+    Alert,
+    Campaign,
+    Inbox,
+    Message,
+    Number,
+    Pair,
+    ReadMarker,
+    Role,
+    School,
+    Staff,
+    Thread,
+    UnknownNumber,
+)
 from tp_inbox.storage.tables.messages import NumberState
 
 log = logging.getLogger(__name__)
@@ -62,6 +79,11 @@ NONE_THERE = (
 ASTRAY = (
     "Texts and calls to {number} are led somewhere else, and it could not be changed: {reason} "
     "Set its addresses in Twilio’s console, or find out who changes them."
+)
+UNREAD = (
+    "Families write to {name}, who has an account and may not read personal messages any more, so nobody reads them. "
+    "Give back a role that allows it. If colleagues shall go on instead, deactivate the account then, and choose who "
+    "takes over."
 )
 NOT_RELEASED = "{number} could not be given back: {reason} It costs money until then, and is tried again by itself."
 OF_A_NUMBER = (
@@ -145,6 +167,21 @@ class NumberCare:
         own = await number_limits.count(session, col(Number.campaign_id) == campaign.id, ~col(Number.pooled))
         met = campaign.full_at is not None or 0 < self._limits.own_per_campaign <= own
         return FULL.format(name=name) if met else ""
+
+    # Nobody reads ---------------------------------------------------------------------------------------------
+
+    async def watch_unread(self) -> None:
+        """Tells the admins of texts that wait for somebody who has an account and may not read them; no more when
+        somebody reads them. Not done when a text comes in: then nobody would know that it is over.
+        """
+        async with self._db.transaction() as session:
+            waiting = {row[0]: row[1] for row in await session.execute(_UNREAD)}
+            people = await actors_of(session, waiting)
+            cut_off = [person for person in people.values() if not access.has_personal_inbox(person)]
+            for person in cut_off:
+                sentence = UNREAD.format(name=person.name)
+                await _tell(session, _NOBODY, person.staff_id, sentence, number_id=waiting[person.staff_id])
+            await _settle_others(session, _NOBODY, {str(person.staff_id) for person in cut_off})
 
     # The carrier's list ---------------------------------------------------------------------------------------
 
@@ -330,8 +367,20 @@ def _inboxes_of(number: Number) -> Select[int]:
     return select(col(Inbox.id)).where(or_(false(), *owner))
 
 
+async def _settle_others(session: AsyncSession, kind: AlertKind, still: Collection[str]) -> None:
+    """Ends the standing alerts of this kind that are about nothing of ``still``."""
+    standing = select(col(Alert.about)).where(col(Alert.kind) == kind, col(Alert.settled_at).is_(None))
+    for about in set(await session.scalars(standing)).difference(still):
+        await settle(session, kind, about)
+
+
 async def _tell(
-    session: AsyncSession, kind: AlertKind, about: object, sentence: str, campaign_id: int | None = None
+    session: AsyncSession,
+    kind: AlertKind,
+    about: object,
+    sentence: str,
+    campaign_id: int | None = None,
+    number_id: int | None = None,
 ) -> None:
     """While it stands it is told once; without a sentence it is over."""
     if not sentence:
@@ -339,11 +388,41 @@ async def _tell(
         return
     standing = (col(Alert.kind) == kind, col(Alert.about) == str(about), col(Alert.settled_at).is_(None))
     if not await session.scalar(select(exists().where(*standing))):
-        await alert(session, kind, sentence, about, campaign_id=campaign_id)
+        await alert(session, kind, sentence, about, campaign_id=campaign_id, number_id=number_id)
 
 
 _WAITS = and_(col(Message.state) == DeliveryState.QUEUED, col(Message.sender).is_(None))
 _CAMPAIGNS = select(Campaign, col(School.name)).outerjoin(School, col(School.id) == col(Campaign.school_id))
+
+
+def _unread() -> Select[int, int]:
+    """Who has an account, texts that they have not seen, and no role with personal messages; each with a number."""
+    may_read = exists().where(
+        HELD.c.staff_id == col(Staff.id),
+        HELD.c.school_id.is_not(None),
+        col(Role.id) == HELD.c.role_id,
+        col(Role.level) == Level.SCHOOL,
+        literal(P.PERSONAL_MESSAGES.value) == any_(col(Role.permissions)),
+    )
+    seen = (col(ReadMarker.staff_id) == col(Staff.id), col(ReadMarker.thread_id) == col(Thread.id))
+    has_unread = exists(
+        select(col(Thread.id))
+        .outerjoin(ReadMarker, and_(*seen))
+        .where(col(Thread.inbox_id) == col(Inbox.id), col(Thread.inbound_count) > func.coalesce(ReadMarker.seen, 0))
+        .correlate(Staff, Inbox)
+    )
+    number = select(func.max(Number.id)).where(
+        col(Number.staff_id) == col(Staff.id), col(Number.state) != NumberState.RELEASED
+    )
+    return (
+        select(col(Staff.id), number.scalar_subquery())
+        .join(Inbox, col(Inbox.staff_id) == col(Staff.id))
+        .where(col(Staff.active), ~may_read, has_unread)
+    )
+
+
+_NOBODY = AlertKind.NOBODY_READS
+_UNREAD = _unread()
 
 
 def _ended() -> Select[Number]:
