@@ -25,14 +25,26 @@ from tests.services.steps import (
     the,
     until_waiting,
 )
+from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.consent import ConsentKind, ConsentScope, ConsentSource, Verdict
 from tp_inbox.domain.delivery import DeliveryState
 from tp_inbox.domain.errors import NotAllowed, NotFound, Unavailable
 from tp_inbox.domain.operating import AlertKind
-from tp_inbox.services import receiving as module
+from tp_inbox.services import audit_log, receiving as module
+from tp_inbox.services.audit_sentences import Group
 from tp_inbox.services.ports import InboundText
 from tp_inbox.storage.feed import ChangeKind
-from tp_inbox.storage.tables import Alert, ConsentEvent, FamilyPhone, InboundRequest, Inbox, Message, Number, Thread
+from tp_inbox.storage.tables import (
+    Alert,
+    AuditEntry,
+    ConsentEvent,
+    FamilyPhone,
+    InboundRequest,
+    Inbox,
+    Message,
+    Number,
+    Thread,
+)
 from tp_inbox.storage.tables.messages import Direction, NumberState
 
 
@@ -393,6 +405,18 @@ class TestLeftAside:
         assert (await the(town, Message)).thread_id == await town.personal("bob")
         assert (await the(town, Alert)).settled_at is not None
         assert await town.wired.services.receiving.left_aside(diana) == []
+
+    async def test_the_audit_log_tells_who_tried_it_again_and_not_whose_text_it_was(self, town: Town) -> None:
+        lost, diana = await self._lost(town), await town.actor("diana")
+        await town.wired.services.receiving.try_again(diana, lost)
+        entry = await the(town, AuditEntry, col(AuditEntry.kind) == AuditKind.TEXT_TRIED_AGAIN)
+        assert (entry.actor_id, entry.facts, sorted(entry.names)) == (
+            diana.staff_id,
+            {"request": lost},
+            ["actor", "salt"],
+        )
+        page = await town.wired.services.audit_log.page(diana, audit_log.Asked(group=Group.NUMBERS))
+        assert [line.sentence for line in page.lines] == ["tried a family’s text again that was in no conversation"]
 
     async def test_what_is_in_its_conversation_is_not_tried_again(self, town: Town) -> None:
         await receive(town)

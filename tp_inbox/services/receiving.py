@@ -17,11 +17,12 @@ from sqlmodel import col
 
 from tp_inbox.domain import access
 from tp_inbox.domain.access import Actor
+from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.consent import Verdict
 from tp_inbox.domain.errors import NotFound, Unavailable
 from tp_inbox.domain.operating import AlertKind
 from tp_inbox.domain.phone import display_phone
-from tp_inbox.services import actors
+from tp_inbox.services import actors, audit
 from tp_inbox.services.alerts import alert, settle
 from tp_inbox.services.ports import InboundText
 from tp_inbox.services.routing import routed
@@ -147,6 +148,7 @@ class Receiving:
                 raise NotFound(NOT_ASIDE)
             request.routed_at, request.problem, request.attempts = None, "", 0
             request.next_attempt_at = utc_now()
+            await audit.record(session, AuditKind.TEXT_TRIED_AGAIN, actor, schools=[], facts={"request": request_id})
         await self._route_up_to(request_id, request.sender)
         return await self._arrived(request_id)
 
