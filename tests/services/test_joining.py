@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import delete
 from sqlmodel import col
 
 from tests.cast import LINCOLN_NUMBER, ROOSEVELT_NUMBER, Town
 from tests.services.steps import ALICES_NUMBER, LINCOLN, ROOSEVELT, change, give_number, rows, the
 from tp_inbox.domain.operating import AlertKind
+from tp_inbox.services.alerts import alert
 from tp_inbox.services.number_care import NumberCare
 from tp_inbox.services.number_limits import Limits
 from tp_inbox.services.ports import CarrierAway
@@ -61,6 +63,19 @@ async def test_who_works_at_a_second_school_moves_to_the_districts(town: Town) -
     assert await town.wired.joining.join_due() == 1
     assert await service_of(town, None) == {alices.sid}
     assert alices.sid not in await service_of(town, LINCOLN)
+
+
+async def test_a_campaign_made_for_who_moves_is_stopped_while_the_account_is(town: Town) -> None:
+    await give_number(town, "alice", ALICES_NUMBER)
+    async with town.wired.db.transaction() as session:
+        await session.execute(delete(Campaign).where(col(Campaign.school_id).is_(None)))
+        await alert(session, AlertKind.ACCOUNT_STOPPED, "It is refused.")
+    await move_alice(town, ROOSEVELT)
+    await town.wired.joining.place()
+    districts = col(Campaign.school_id).is_(None)
+    assert (await the(town, Campaign, districts)).stopped_at is not None
+    await town.wired.services.lanes.resume_account(await town.actor("diana"))
+    assert (await the(town, Campaign, districts)).stopped_at is None
 
 
 async def test_the_number_of_somebody_who_left_stays_where_families_know_it(town: Town) -> None:

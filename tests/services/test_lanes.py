@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import delete
 from sqlmodel import col
 
 from tests.cast import MIA, OMAR, ROSA, Town
@@ -218,6 +219,19 @@ class TestGoingOn:
         await town.wired.services.lanes.resume_account(await town.actor("diana"))
         assert await standing(town) == []
         assert await goes(town, elsewhere)
+
+    async def test_a_campaign_made_while_the_account_is_refused_sends_nothing_before_it_is_mended(
+        self, town: Town
+    ) -> None:
+        """Nora works nowhere in particular, so hers is the first number of the district's campaign."""
+        async with town.wired.db.transaction() as session:
+            await session.execute(delete(Campaign).where(col(Campaign.school_id).is_(None)))
+        await meets(town, R.ACCOUNT_PROBLEM)
+        noras = await give_number(town, "nora", "+13125550119")
+        made = await the(town, Campaign, col(Campaign.id) == noras.campaign_id)
+        assert made.school_id is None and made.stopped_at is not None
+        await mend(town, R.ACCOUNT_PROBLEM)
+        assert (await the(town, Campaign, col(Campaign.id) == noras.campaign_id)).stopped_at is None
 
     async def test_a_campaign_that_was_stopped_for_itself_stays_so(self, town: Town) -> None:
         await meets(town, R.NOT_REGISTERED)

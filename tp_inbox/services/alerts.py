@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 
-from sqlalchemy import func, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -48,6 +49,12 @@ async def alert(
     if times == 1:
         log.error("alerts: %s (%s)", kind.value, about)
         await announce(session, Change(ChangeKind.ALERT))
+
+
+async def standing_since(session: AsyncSession, kind: AlertKind, about: object = "") -> datetime | None:
+    """None when there is none; one that stands is not settled before this transaction ends."""
+    standing = (col(Alert.kind) == kind, col(Alert.about) == str(about), col(Alert.settled_at).is_(None))
+    return await session.scalar(select(col(Alert.first_at)).where(*standing).with_for_update(read=True))
 
 
 async def settle(session: AsyncSession, kind: AlertKind, about: object = "", staff_id: int | None = None) -> bool:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Select, func, literal, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from tp_inbox.domain.operating import AlertKind
 from tp_inbox.domain.phone import display_phone
 from tp_inbox.services.alerts import alert, settle
+from tp_inbox.services.campaigns import stopped_from_the_first
 from tp_inbox.services.ports import CarrierAway, ServiceFull, ServiceGone, ServiceRefused, SmsGateway
-from tp_inbox.storage.base import utc_now
+from tp_inbox.storage.base import IN_UTC, utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.queries.places import HELD
 from tp_inbox.storage.tables import Campaign, Number, School
@@ -63,7 +64,7 @@ class Joining:
         how many moved. What belongs to somebody who has left stays where families know it.
         """
         async with self._db.transaction() as session:
-            await session.execute(_EVERY_CAMPAIGN)
+            await session.execute(_every_campaign(await stopped_from_the_first(session)))
             moved = await session.scalars(_FOLLOW)
             return len(moved.all())
 
@@ -204,8 +205,10 @@ _WANTED = (
     .where(col(Number.staff_id).is_not(None))
     .distinct()
 )
-_EVERY_CAMPAIGN = (
-    insert(Campaign)
-    .from_select(["school_id", "problem", "next_attempt_at", "attempts"], _WANTED)
-    .on_conflict_do_nothing()
-)
+
+
+def _every_campaign(stopped_at: datetime | None) -> Insert:
+    """Makes those that are wanted and not there."""
+    wanted = _WANTED.add_columns(literal(stopped_at, IN_UTC))
+    columns = ["school_id", "problem", "next_attempt_at", "attempts", "stopped_at"]
+    return insert(Campaign).from_select(columns, wanted).on_conflict_do_nothing()
