@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlmodel import col
 
 from tests.cast import Town
 from tests.fakes import FakeGateway
@@ -170,6 +171,35 @@ async def test_while_nothing_can_be_stored_at_all_nothing_is_put_aside(intake: I
     books.refuses = {}
     await intake.replay()
     assert books.names == ["one", "two", "three"]
+
+
+async def test_admins_hear_once_that_many_in_a_row_hold_up_the_others_until_nothing_waits(
+    town: Town, intake: Intake, books: Books
+) -> None:
+    names = [str(n) for n in range(module.MOST_FAILED + 1)]
+    await outage(intake, books, *names, "behind")
+    books.refuses = dict.fromkeys(names, OSError("No space left on device"))
+    await intake.replay()
+    await intake.replay()
+    told = await the(town, Alert)
+    assert (told.kind, told.about, told.times, told.settled_at) == (AlertKind.SPOOLED, module.STUCK, 1, None)
+    assert str(intake.spool.folder) in told.sentence
+    assert books.names == []
+    books.refuses = {}
+    await intake.replay()
+    assert books.names == [*names, "behind"]
+    assert (await the(town, Alert, col(Alert.about) == module.STUCK)).settled_at is not None
+
+
+async def test_with_fewer_that_fail_those_behind_them_go_and_nobody_is_told_of_a_jam(
+    town: Town, intake: Intake, books: Books
+) -> None:
+    names = [str(n) for n in range(module.MOST_FAILED)]
+    await outage(intake, books, *names, "behind")
+    books.refuses = dict.fromkeys(names, OSError("No space left on device"))
+    await intake.replay()
+    assert books.names == ["behind"]
+    assert module.STUCK not in [a.about for a in await rows(town, Alert)]
 
 
 async def test_whatever_goes_wrong_while_storing_the_spool_takes_the_request(

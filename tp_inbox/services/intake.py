@@ -36,7 +36,13 @@ LIES_ASIDE = (
     "{count} requests of the carrier’s could not be read or stored again after the database was away. They lie on the"
     " server in {folder}. Move them to the folder “waiting” beside it to have them tried once more."
 )
+HELD_UP = (
+    "Requests of the carrier’s wait on the server in {folder}: so many in a row could not be stored that those behind"
+    " them wait, too. Families’ texts among them are in no conversation yet. Tell whoever runs the server; the log says"
+    " what is wrong. They are tried again by themselves."
+)
 ASIDE = "aside"
+STUCK = "stuck"
 
 Take = Callable[[SignedRequest, str], Awaitable[object]]
 
@@ -63,6 +69,7 @@ class Intake:
         self._storing: set[asyncio.Task[bool]] = set()
         self._came: list[datetime] = []
         self._told_aside = 0
+        self._told_stuck = False
 
     async def take(self, request: SignedRequest) -> None:
         """It is on record when this returns. Raises OSError when the spool fails, too."""
@@ -86,6 +93,7 @@ class Intake:
     async def replay(self) -> None:
         """Brings into the database what waits, in the order in which it came. One process of a machine at a time."""
         if not self.spool.holds_any() and self.spool.count_aside() == self._told_aside and not self._came:
+            self._told_stuck = False  # whichever process emptied it
             return
         with self.spool.alone() as ours:
             while ours and (names := self.spool.names()):
@@ -117,16 +125,27 @@ class Intake:
         failed: list[str] = []
         for name in names:
             fate = await self._replay_one(name)
-            if fate is Fate.AWAY or len(failed) > MOST_FAILED:
+            if fate is Fate.AWAY:
                 return False
             if fate is Fate.FAILED:
                 failed.append(name)
+                if len(failed) > MOST_FAILED:
+                    await self._tell_stuck()
+                    return False
             elif fate is Fate.UNUSABLE:
                 self._put_aside([name])
             else:
                 self._put_aside(failed)
                 failed = []
         return not failed
+
+    async def _tell_stuck(self) -> None:
+        """Once, until the spool is empty: this is met again every second."""
+        if self._told_stuck:
+            return
+        async with self._db.transaction() as session:
+            await alert(session, AlertKind.SPOOLED, HELD_UP.format(folder=self.spool.folder), STUCK)
+        self._told_stuck = True
 
     async def _replay_one(self, name: str) -> Fate:
         try:
@@ -152,9 +171,10 @@ class Intake:
             log.error("intake: %s cannot be used and is put aside", name)
 
     async def _tell(self) -> None:
-        """The admins hear afterwards what came that way, and as long as something lies aside."""
+        """The spool is empty: the admins hear what came that way, and as long as something lies aside."""
         aside = self.spool.count_aside()
         async with self._db.transaction() as session:
+            await settle(session, AlertKind.SPOOLED, STUCK)
             if self._came:
                 said = CAME.format(count=len(self._came), first=min(self._came), last=max(self._came))
                 await alert(session, AlertKind.SPOOLED, said, min(self._came).date())
@@ -163,7 +183,7 @@ class Intake:
                 await alert(session, AlertKind.SPOOLED, said, ASIDE)
             elif aside == 0:
                 await settle(session, AlertKind.SPOOLED, ASIDE)
-        self._came, self._told_aside = [], aside
+        self._came, self._told_aside, self._told_stuck = [], aside, False
 
     async def _rest(self) -> None:
         """Until something is put on the spool; a while in any case, so that a database that is away is not pressed."""
