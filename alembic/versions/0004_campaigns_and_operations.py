@@ -86,6 +86,20 @@ def upgrade() -> None:
     sa.UniqueConstraint('thread_id', name=op.f('uq_pair_thread_id'))
     )
     op.create_index(op.f('ix_pair_number_id'), 'pair', ['number_id'], unique=False)
+    op.create_table('tie',
+    sa.Column('phone_id', sa.BigInteger(), nullable=False),
+    sa.Column('student_id', sa.BigInteger(), nullable=False),
+    sa.Column('contact_id', sa.BigInteger(), nullable=True),
+    sa.Column('fresh', sa.Boolean(), nullable=False),
+    sa.Column('before_id', sa.BigInteger(), nullable=True),
+    sa.Column('language', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['before_id'], ['family_phone.id'], name=op.f('fk_tie_before_id')),
+    sa.ForeignKeyConstraint(['contact_id'], ['contact.id'], name=op.f('fk_tie_contact_id')),
+    sa.ForeignKeyConstraint(['phone_id'], ['family_phone.id'], name=op.f('fk_tie_phone_id')),
+    sa.ForeignKeyConstraint(['student_id'], ['student.id'], name=op.f('fk_tie_student_id')),
+    sa.PrimaryKeyConstraint('phone_id', name=op.f('pk_tie'))
+    )
     op.create_table('unknown_number',
     sa.Column('sid', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('e164', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -235,6 +249,7 @@ def downgrade() -> None:
     op.drop_index('uq_alert_standing', table_name='alert', postgresql_where=sa.text('settled_at IS NULL'))
     op.drop_table('alert')
     op.drop_table('unknown_number')
+    op.drop_table('tie')
     op.drop_index(op.f('ix_pair_number_id'), table_name='pair')
     op.drop_table('pair')
     op.drop_table('campaign')

@@ -74,6 +74,27 @@ def test_on_a_phone_somebody_new_is_written_down(at_work: AtWork, number: str) -
     expect(panel).to_contain_text("Grandmother of Ben")
 
 
+def test_who_was_named_by_mistake_is_removed_again_on_every_screen(at_work: AtWork, number: str) -> None:
+    marcus, elena = at_work("principal", "/messages/school"), at_work("counselor", "/messages/school")
+    elena.row(number).click()
+    asks_who(marcus, number)
+    finds(marcus, "Ben Schmidt")
+    dialog = marcus.page.get_by_role("dialog")
+    dialog.get_by_role("radio", name=re.compile("Somebody new")).check()
+    dialog.get_by_label("Name").fill("Klara Schmidt")
+    dialog.get_by_role("button", name="Save").click()
+    expect(elena.thread.get_by_role("heading", name="Klara Schmidt")).to_be_visible()
+    elena.page.get_by_role("button", name="About this family").click()
+    expect(elena.page.get_by_role("button", name="Not this family…")).to_have_count(0)
+    marcus.page.get_by_role("button", name="Not this family…").click()
+    dialog = marcus.page.get_by_role("dialog", name=f"Remove Klara Schmidt from {number}?")
+    expect(dialog).to_contain_text("They are no longer on file.")
+    dialog.get_by_role("button", name="Remove").click()
+    for person in (marcus, elena):
+        expect(person.thread.get_by_role("heading", name=number)).to_be_visible()
+    expect(marcus.page.get_by_role("button", name="Who is this?")).to_be_visible()
+
+
 def test_who_does_not_manage_contacts_is_not_asked(at_work: AtWork, number: str) -> None:
     elena = at_work("counselor", "/messages/school")
     elena.row(number).click()

@@ -19,7 +19,7 @@ from tp_inbox.domain.access import InboxKind
 from tp_inbox.domain.consent import ConsentKind, ConsentScope, ConsentSource
 from tp_inbox.services.unsubscribing import WHOLE_DISTRICT
 from tp_inbox.services.views import ConsentView
-from tp_inbox.storage.tables import ConsentEvent, Contact, Guardianship, Message, OversightReading, Student
+from tp_inbox.storage.tables import ConsentEvent, Contact, Guardianship, Message, OversightReading, Student, Tie
 from tp_inbox.storage.tables.messages import Purpose, StopQuestion
 from tp_inbox.wiring import Wired
 
@@ -102,6 +102,7 @@ async def _untie(wired: Wired, family: Family) -> None:
     new = col(Contact.name) == "Somebody"
     async with wired.db.transaction() as session:
         of_new = col(Guardianship.relation) == "aunt"
+        await session.execute(delete(Tie))
         await session.execute(delete(Guardianship).where(of_new))
         await session.execute(delete(Contact).where(new))
         back = update(Contact).where(col(Contact.id) == family.contact_id)

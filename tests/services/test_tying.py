@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import col
 
 from tests.cast import MIA, OMAR, ROSA, Town
-from tests.services.steps import LINCOLN, add, inbox_id, listening, queued, receive, rows, the
+from tests.services.steps import LINCOLN, add, inbox_id, listening, queued, receive, rows, send, the
 from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound
 from tp_inbox.domain.permissions import Permission
@@ -250,6 +250,101 @@ class TestAStudent:
         with pytest.raises(Invalid, match="under 13"):
             await tying.to_student(await town.actor("dora"), unknown, leo.id)
         assert (await head(town, unknown)).may_tie
+
+
+async def untie(town: Town, thread: int, who: str = "dora") -> None:
+    await town.wired.services.tying.untie(await town.actor(who), thread)
+
+
+class TestNotThisFamily:
+    async def test_the_number_is_unknown_again_and_the_contact_has_the_one_before(
+        self, town: Town, unknown: int
+    ) -> None:
+        await tie_rosa(town, unknown)
+        tied = (await head(town, unknown)).tied
+        assert (tied.name, tied.then) == ("Rosa Lopez", "They get back the number (312) 555-0142.")
+        await untie(town, unknown)
+        shown = await head(town, unknown)
+        assert (shown.title, shown.people, shown.may_tie, shown.tied.name) == ("(202) 555-0123", [], True, "")
+        assert shown.language == "English"
+        assert (await contact(town)).phone_id == town.phones[ROSA]
+
+    async def test_a_contact_who_was_written_down_is_no_longer_on_file(
+        self, town: Town, unknown: int, tying: Tying
+    ) -> None:
+        leo = await student(town, "Leo Lopez")
+        await tying.to_somebody_new(await town.actor("dora"), unknown, leo.id, "Ana Lopez", "aunt")
+        assert (await head(town, unknown)).tied.then == "They are no longer on file."
+        await untie(town, unknown)
+        assert {c.name for c in await rows(town, Contact)} == {"Rosa Lopez", "Omar Haddad"}
+        assert (await head(town, unknown)).may_tie
+
+    async def test_a_student_has_the_number_before(self, town: Town, unknown: int, tying: Tying) -> None:
+        await tying.to_student(await town.actor("dora"), unknown, (await student(town)).id)
+        await untie(town, unknown)
+        assert (await student(town)).phone_id == town.phones[MIA]
+
+    async def test_a_number_that_is_somebody_elses_by_now_is_not_given_back(
+        self, town: Town, unknown: int, tying: Tying
+    ) -> None:
+        await tie_rosa(town, unknown)
+        olds, leo = await town.school(), await student(town, "Leo Lopez")
+        await tying.to_somebody_new(await town.actor("dora"), olds, leo.id, "Ana Lopez", "aunt")
+        await untie(town, unknown)
+        assert (await contact(town)).phone_id is None
+        assert (await head(town, olds)).title == "Ana Lopez"
+
+    async def test_a_text_that_is_queued_keeps_its_number(self, town: Town, unknown: int) -> None:
+        await tie_rosa(town, unknown)
+        text = (await send(town, "alice", unknown, "See you on Friday.")).id
+        await untie(town, unknown)
+        assert (await the(town, Message, col(Message.id) == text)).recipient == NEW_NUMBER
+
+    async def test_every_inbox_with_either_number_is_told_and_the_log_knows(self, town: Town, unknown: int) -> None:
+        bobs = await inbox_id(town, "bob")
+        await town.personal("bob")
+        await tie_rosa(town, unknown)
+        async with listening(town) as heard:
+            await untie(town, unknown)
+            assert bobs in {c.inbox for c in await heard.all()}
+        entry = await the(town, AuditEntry, col(AuditEntry.kind) == AuditKind.SENDER_UNNAMED)
+        assert (entry.actor_id, entry.facts["phone_back"]) == (town.staff["dora"], town.phones[ROSA])
+        page = await town.wired.services.audit_log.page(await town.actor("diana"), Asked())
+        assert "took back who an unknown sender is" in str(page)
+
+    @pytest.mark.parametrize("who", ["alice", "vera"])
+    async def test_who_manages_no_contacts_is_not_offered_it_and_refused(
+        self, town: Town, unknown: int, who: str
+    ) -> None:
+        await tie_rosa(town, unknown)
+        assert (await head(town, unknown, who)).tied.name == ""
+        with pytest.raises(NotAllowed, match="manage students and contacts"):
+            await untie(town, unknown, who)
+
+    async def test_to_who_does_not_read_the_inbox_it_is_not_there(self, town: Town, unknown: int) -> None:
+        await tie_rosa(town, unknown)
+        with pytest.raises(NotFound):
+            await untie(town, unknown, "charlie")
+
+    async def test_an_adult_with_students_elsewhere_stays(self, town: Town, unknown: int) -> None:
+        await tie_rosa(town, unknown)
+        sami, rosa = await student(town, "Sami Haddad"), await contact(town)
+        await add(town, Guardianship(student_id=sami.id, contact_id=rosa.id, relation="aunt"))
+        assert (await head(town, unknown)).tied.name == ""
+        with pytest.raises(NotAllowed, match="also has a student at a school"):
+            await untie(town, unknown)
+
+    async def test_a_family_that_was_not_named_here_cannot_be_removed(self, town: Town) -> None:
+        thread = await town.school()
+        assert (await head(town, thread)).tied.name == ""
+        with pytest.raises(Invalid, match="not said in the product"):
+            await untie(town, thread)
+
+    async def test_it_is_undone_once(self, town: Town, unknown: int) -> None:
+        await tie_rosa(town, unknown)
+        await untie(town, unknown)
+        with pytest.raises(Invalid):
+            await untie(town, unknown)
 
 
 async def test_a_contact_who_is_changed_at_this_moment_is_left_as_they_are(

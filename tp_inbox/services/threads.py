@@ -21,6 +21,7 @@ from tp_inbox.services import actors, consent, consent_panel, people
 from tp_inbox.services.numbers import number_in
 from tp_inbox.services.oversight import newest_reading
 from tp_inbox.services.sending import refusal_now
+from tp_inbox.services.untying import tied_here
 from tp_inbox.services.views import DraftView, SenderChoice, ThreadHead
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
@@ -51,11 +52,19 @@ class Threads:
             asked = await consent_panel.asked_here(session, actor, thread, inbox)
             theirs = {i: name for i, name in names.items() if i in schools}
             told = await consent_panel.panel(session, actor, thread, inbox, theirs)
+            tied = await tied_here(session, actor, phone.id)
         may_tie = not reached and access.manages_families(actor)
         head = _head(thread, inbox, phone, reached, schools, names, refusal.sentence if refusal else "", senders)
         through = people.through(access.schools_met(actor, inbox.kind), _reached_by(inbox, schools), names)
         return replace(
-            head, through=through, read_by=read_by, times_read=times_read, may_tie=may_tie, asked=asked, consent=told
+            head,
+            through=through,
+            read_by=read_by,
+            times_read=times_read,
+            may_tie=may_tie,
+            tied=tied,
+            asked=asked,
+            consent=told,
         )
 
     async def open(self, actor: Actor, phone_id: int, inbox_id: int | None = None) -> tuple[int, str]:

@@ -19,14 +19,15 @@ from tp_inbox.domain.auditing import AuditKind
 from tp_inbox.domain.eligibility import may_text_student
 from tp_inbox.domain.errors import Invalid, NotFound
 from tp_inbox.domain.phone import display_phone
-from tp_inbox.services import actors, audit, people
+from tp_inbox.services import actors, audit, people, untying
 from tp_inbox.services.consent import lock_phones
+from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
 from tp_inbox.storage.queries.families import people_at, schools_of_contacts
 from tp_inbox.storage.queries.scope import own_thread
 from tp_inbox.storage.queries.words import asked, named
-from tp_inbox.storage.tables import Contact, FamilyPhone, Guardianship, School, Student, Thread
+from tp_inbox.storage.tables import Contact, FamilyPhone, Guardianship, School, Student, Thread, Tie
 
 MOST_FOUND = 20
 LONGEST_NAME, LONGEST_RELATION = 80, 40
@@ -113,8 +114,8 @@ class Tying:
                 raise Invalid(CHANGED)
             await _require_everywhere(session, unknown.actor, contact_id)
             contact.phone_id = unknown.phone.id
-            unknown.phone.language = contact.language
             await _record(session, unknown, contact=contact_id, before=old)
+            unknown.phone.language = contact.language
             await _announce(session, unknown.phone.id, old)
 
     async def to_somebody_new(self, actor: Actor, thread_id: int, student_id: int, name: str, relation: str) -> None:
@@ -145,6 +146,11 @@ class Tying:
             unknown.student.phone_id = unknown.phone.id
             await _record(session, unknown, before=old)
             await _announce(session, unknown.phone.id, old)
+
+    async def untie(self, actor: Actor, thread_id: int) -> None:
+        """The sender is unknown again: what was said here last is undone. Raises as ``untying.undo``."""
+        async with self._db.transaction() as session:
+            await _announce(session, *await untying.undo(session, actor, thread_id))
 
 
 def _managed_by(actor: Actor) -> ColumnElement[bool]:
@@ -236,7 +242,10 @@ async def _record(
     fresh: bool = False,
     before: int | None = None,
 ) -> None:
-    """Not which family: whoever views the log need not know the families."""
+    """For the log, and for whoever takes it back. Not which family: whoever views the log need not know them."""
+    phone, student = unknown.phone, unknown.student
+    made = {"contact_id": contact, "fresh": fresh, "before_id": before, "language": phone.language, "at": utc_now()}
+    await session.merge(Tie(phone_id=phone.id, student_id=student.id, **made))
     facts = {"thread": unknown.thread_id, "phone": unknown.phone.id, "student": unknown.student.id}
     facts |= {"contact": contact, "new": fresh} if contact else {}
     facts |= {"phone_before": before} if before else {}

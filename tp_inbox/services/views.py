@@ -164,6 +164,17 @@ NOTHING_ASKED = StopAsked()
 
 
 @dataclass(frozen=True)
+class TiedHere:
+    """Whom the reader may remove from this number, and in a sentence what becomes of them; no name: nobody."""
+
+    name: str = ""
+    then: str = ""
+
+
+NOT_TIED = TiedHere()
+
+
+@dataclass(frozen=True)
 class ThreadHead:
     """All about an open thread but its messages. ``closed`` is why nothing can be sent, empty when it can."""
 
@@ -186,6 +197,7 @@ class ThreadHead:
     read_by: Reading = NEVER_READ
     times_read: int = 0
     may_tie: bool = False
+    tied: TiedHere = NOT_TIED
     asked: StopAsked = NOTHING_ASKED
     consent: ConsentView = UNKNOWN_CONSENT
 

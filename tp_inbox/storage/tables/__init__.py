@@ -1,6 +1,6 @@
 """Every table, by noun; importing this package fills the metadata that migrations are checked against."""
 
-from tp_inbox.storage.tables.directory import Contact, FamilyPhone, Guardianship, Student
+from tp_inbox.storage.tables.directory import Contact, FamilyPhone, Guardianship, Student, Tie
 from tp_inbox.storage.tables.district import District, School
 from tp_inbox.storage.tables.ledgers import ConsentEvent, DeliveryEvent, InboundRequest, Watermark
 from tp_inbox.storage.tables.messages import (
@@ -66,6 +66,7 @@ __all__ = [
     "Staff",
     "Student",
     "Thread",
+    "Tie",
     "UnknownNumber",
     "Watermark",
 ]

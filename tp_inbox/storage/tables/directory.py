@@ -5,12 +5,12 @@ Names are looked for by ``plain(name)``, a function that the first migration mak
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import Index, literal_column
 from sqlmodel import Field, SQLModel
 
-from tp_inbox.storage.base import key, link, maybe, part_of_key
+from tp_inbox.storage.base import key, link, maybe, now, part_of_key
 
 
 def _by_plain_name(index: str) -> Index:
@@ -59,3 +59,18 @@ class Guardianship(SQLModel, table=True):
     student_id: int = part_of_key("student.id")
     contact_id: int = part_of_key("contact.id", index=True)
     relation: str = Field(default="", description="mother, grandfather, guardian")
+
+
+class Tie(SQLModel, table=True):
+    """The newest person whom staff have named as an unknown sender at a phone, and what it takes to undo that.
+
+    It holds while that person has this phone. ``contact_id`` is empty for a student's own phone.
+    """
+
+    phone_id: int = part_of_key("family_phone.id")
+    student_id: int = link("student.id")
+    contact_id: int | None = maybe("contact.id")
+    fresh: bool = Field(default=False, description="the contact was not on file before")
+    before_id: int | None = maybe("family_phone.id")
+    language: str = Field(description="of the phone, before")
+    at: datetime = now()

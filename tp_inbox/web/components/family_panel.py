@@ -9,7 +9,7 @@ from tp_inbox.services.views import PersonView, ThreadHead
 from tp_inbox.web.components.basics import avatar, icon, icon_button
 from tp_inbox.web.components.consent import consent_facts
 from tp_inbox.web.components.scripted import Address
-from tp_inbox.web.components.tying import who_is_this
+from tp_inbox.web.components.tying import not_this_family, who_is_this
 from tp_inbox.web.states.oversight_page import OversightPage
 from tp_inbox.web.states.thread import ThreadState
 
@@ -27,6 +27,7 @@ def family_panel() -> rx.Component:
             rx.el.ul(rx.foreach(HEAD.people, _person), class_name="people"),
             rx.cond(HEAD.people.length() == 0, rx.el.p("Nobody is on file with this number.", class_name="quiet-text")),
             who_is_this(),
+            not_this_family(),
             _fact("phone", "Number", HEAD.phone),
             _fact("languages", "Language", HEAD.language),
             rx.cond(HEAD.schools.length() > 0, _schools()),

@@ -33,6 +33,42 @@ def who_is_this() -> rx.Component:
     )
 
 
+def not_this_family() -> rx.Component:
+    """For those who may take back what was said in the dialog of ``who_is_this``."""
+    return rx.cond(
+        HEAD.tied.name != "",
+        rx.fragment(
+            rx.el.button(
+                "Not this family…",
+                type="button",
+                class_name="button small who-is-this",
+                on_click=State.ask_removal,
+            ),
+            _removal(),
+        ),
+    )
+
+
+def _removal() -> rx.Component:
+    return Dialog.create(
+        rx.el.div(
+            rx.el.p(HEAD.tied.then),
+            rx.el.p(
+                "The conversation stays. Texts that wait to leave still go to this number.", class_name="quiet-text"
+            ),
+            refused(State.problem),
+            dialog_buttons(
+                rx.el.button("Cancel", type="button", class_name="button", on_click=State.close),
+                rx.el.button("Remove", type="button", class_name="button danger", on_click=State.remove),
+            ),
+            class_name="stack",
+        ),
+        open=(State.removing > 0) & (State.removing == HEAD.id),
+        title="Remove " + HEAD.tied.name + " from " + HEAD.phone + "?",
+        on_close=State.close,
+    )
+
+
 def _dialog() -> rx.Component:
     return Dialog.create(
         rx.cond(CHOSEN.id > 0, _whose(), _which_student()),

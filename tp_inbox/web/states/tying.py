@@ -19,6 +19,8 @@ WHO_FIRST = "Please choose who it is."
 class TyingState(rx.State):
     asked: int = 0
     """The thread for which the dialog is open; 0 for none."""
+    removing: int = 0
+    """The thread for which it is asked whether it is not this family; 0 for none."""
     words: str = ""
     found: list[StudentChoice] = []
     searched: bool = False
@@ -31,6 +33,23 @@ class TyingState(rx.State):
     async def ask(self) -> None:
         self._clear()
         self.asked = (await self.get_state(ThreadState)).head.id
+
+    @rx.event
+    async def ask_removal(self) -> None:
+        self._clear()
+        self.removing = (await self.get_state(ThreadState)).head.id
+
+    @rx.event
+    async def remove(self) -> None:
+        if not self.removing:
+            raise NotFound
+        try:
+            await services().tying.untie(actor(), self.removing)
+        except (Invalid, NotAllowed) as refusal:
+            self.problem = refusal.sentence
+            return
+        self._clear()
+        await (await self.get_state(ThreadState))._look_again()
 
     @rx.event
     def close(self) -> None:
@@ -88,5 +107,5 @@ class TyingState(rx.State):
         return contact_id
 
     def _clear(self) -> None:
-        self.asked, self.words, self.found, self.searched = 0, "", [], False
+        self.asked, self.removing, self.words, self.found, self.searched = 0, 0, "", [], False
         self.student, self.who, self.problem = NOBODY, "", ""
