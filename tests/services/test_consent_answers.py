@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlmodel import col
 
-from tests.cast import LINCOLN_NUMBER, MIA, OMAR, ROOSEVELT_NUMBER, ROSA, Town
+from tests.cast import LINCOLN_NUMBER, MIA, OMAR, ROOSEVELT_NUMBER, ROSA, STRANGER, Town
 from tests.services.steps import (
     ALICES_NUMBER,
     LINCOLN,
@@ -212,6 +212,14 @@ class TestHelp:
         await receive(town, "HELP", MIA, to=ALICES_NUMBER)
         assert [m.body for m in await answers(town)] == [
             "This number belongs to Alice Adams, Lincoln Middle School. Reply STOP to end texts."
+        ]
+
+    @pytest.mark.parametrize("sender", [STRANGER, OMAR, "+12065550133"])
+    async def test_a_stranger_at_a_persons_number_learns_the_school_and_no_name(self, town: Town, sender: str) -> None:
+        await give_number(town, "alice", ALICES_NUMBER)
+        await receive(town, "HELP", sender, to=ALICES_NUMBER)
+        assert [m.body for m in await answers(town)] == [
+            "This number belongs to Lincoln Middle School. Reply STOP to end texts."
         ]
 
     async def test_once_a_day_for_each_number(self, town: Town) -> None:

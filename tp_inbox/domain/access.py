@@ -489,6 +489,13 @@ def may_name_family(actor: Actor, family_schools: frozenset[int]) -> bool:
     return district or bool(schools & family_schools)
 
 
+def may_be_named(works_at: frozenset[int], family_schools: frozenset[int]) -> bool:
+    """Whether a number of ours tells who calls or asks for help there whose it is: only a family with a student where
+    that person works. A stranger who tries numbers learns of schools, and no names.
+    """
+    return bool(works_at & family_schools)
+
+
 def may_see_person(actor: Actor, schools: Iterable[int]) -> bool:
     """Whether a person who works at these schools is in the actor's list of staff."""
     seen = schools_of_seen_staff(actor)

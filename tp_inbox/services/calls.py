@@ -6,6 +6,7 @@ from sqlalchemy import Row, Select, and_, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from tp_inbox.domain import access
 from tp_inbox.domain.calling import Called
 from tp_inbox.domain.languages import ENGLISH
 from tp_inbox.storage.database import Database
@@ -22,8 +23,7 @@ class Calls:
     async def called(self, number: str, caller: str) -> Called | None:
         """Both E.164; a caller may hide theirs. None for a number that is not ours.
 
-        A person is named only to a family with a student where that person works: a stranger who tries numbers hears
-        schools, and no names.
+        A person is named to whom ``access.may_be_named`` says.
         """
         async with self._db.reading() as session:
             phone = await session.scalar(select(FamilyPhone).where(col(FamilyPhone.e164) == caller))
@@ -32,10 +32,11 @@ class Calls:
                 return None
             family = await schools_of(session, phone.id) if phone else frozenset[int]()
             schools = await _schools(session, found)
+            named = found.Staff if access.may_be_named(schools, family) else None
             school = await _first(session, schools & family or schools or family)
             return Called(
                 school=school.name if school else await session.scalar(select(col(District.name))) or "",
-                person=found.Staff.name if found.Staff and schools & family else "",
+                person=named.name if named else "",
                 office=await _office(session, school),
                 language=phone.language if phone else ENGLISH.code,
             )

@@ -8,7 +8,7 @@ from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from tp_inbox.domain import consent_words, segments
+from tp_inbox.domain import access, consent_words, segments
 from tp_inbox.domain.consent import ConsentEvent as Event, ConsentKind, ConsentSource, Reading, Verdict, read_consent
 from tp_inbox.domain.delivery import DeliveryState
 from tp_inbox.domain.phone import display_phone
@@ -160,7 +160,9 @@ async def _help(session: AsyncSession, thread: Thread, message: Message) -> None
     phone, number = await _ends_of(session, thread, message.number_id)
     school = await _school(session, thread, number)
     office = display_phone(school.office_phone) if school and school.office_phone else ""
-    words = consent_words.help_answer(phone.language, await _holder(session, thread, number, school), office)
+    known = await _may_name(session, thread)
+    who = await _holder(session, thread, number, school) if known else await _place(session, school)
+    words = consent_words.help_answer(phone.language, who, office)
     await _queue(session, thread, phone, number, Purpose.HELP, words)
 
 
@@ -197,8 +199,18 @@ async def _holder(session: AsyncSession, thread: Thread, number: Number, school:
     inbox = await session.get_one(Inbox, thread.inbox_id)
     gone = number.quarantined_until is not None
     person = await session.get(Staff, inbox.staff_id) if inbox.staff_id and not gone else None
-    place = school.name if school else await session.scalar(select(col(District.name)))
-    return ", ".join(name for name in (person.name if person else "", place) if name)
+    return ", ".join(name for name in (person.name if person else "", await _place(session, school)) if name)
+
+
+async def _place(session: AsyncSession, school: School | None) -> str:
+    return school.name if school else await session.scalar(select(col(District.name))) or ""
+
+
+async def _may_name(session: AsyncSession, thread: Thread) -> bool:
+    """Whether the family may hear whose personal inbox it writes to: by the rule of calls."""
+    inbox = await session.get_one(Inbox, thread.inbox_id)
+    works_at = frozenset(await session.scalars(schools_worked_at(inbox.staff_id or 0)))
+    return access.may_be_named(works_at, await schools_of(session, thread.phone_id))
 
 
 async def _school(session: AsyncSession, thread: Thread, number: Number) -> School | None:
