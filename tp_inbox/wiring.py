@@ -214,7 +214,7 @@ def build_services(db: Database, settings: Settings) -> registry.Services:
         oversight=Oversight(db),
         queues=Queues(db, rates_of(settings)),
         lanes=Lanes(db),
-        announcing=Announcing(db, limits_of(settings)),
+        announcing=Announcing(db, limits_of(settings), rates_of(settings)),
     )
 
 

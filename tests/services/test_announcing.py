@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,12 +14,16 @@ from tests.services.steps import LINCOLN, ROOSEVELT, change, listening, message,
 from tp_inbox.domain.access import NO_ANNOUNCE, NOT_AT_SCHOOL, InboxKind
 from tp_inbox.domain.delivery import DeliveryState as S, FailureReason as R
 from tp_inbox.domain.errors import Invalid, NotAllowed, NotFound, Unavailable
-from tp_inbox.services.announcing import OPTED_OUT, QueuedMany
+from tp_inbox.domain.pacing import Rates
+from tp_inbox.services.announcing import OPTED_OUT, Announcing, QueuedMany
 from tp_inbox.storage.feed import ChangeKind
 from tp_inbox.storage.tables import Contact, Guardianship, Inbox, Message, Number, Staff, Student, Thread
 from tp_inbox.storage.tables.messages import NumberState
+from tp_inbox.wiring import limits_of
 
 WORDS = "School is closed tomorrow."
+HOUR = 3_600
+"""Seconds."""
 
 
 async def school_inbox(town: Town, school: str = LINCOLN) -> int:
@@ -194,3 +198,43 @@ async def test_an_answer_does_not_wait_for_the_announcement_in_its_own_thread(to
     row = await send(town, "alice", await town.school(), "Yes, of course.")
     await town.wired.dispatching.hand_over_due()
     assert (await message(town, row.id)).state is S.ACCEPTED
+
+
+async def announce_slowly(town: Town, segments_per_second: float, key: UUID | None = None) -> QueuedMany:
+    rates = Rates(sender=segments_per_second, campaign=10, account=10)
+    ids = [town.phones[phone] for phone in (ROSA, MIA)]
+    announcing = Announcing(town.wired.db, limits_of(town.wired.settings), rates)
+    return await announcing.queue(await town.actor("dora"), await school_inbox(town), ids, WORDS, key or uuid4())
+
+
+async def test_it_tells_when_the_last_text_will_have_left(town: Town) -> None:
+    first = await announce_slowly(town, 1 / HOUR)
+    assert first.done_at is not None and first.too_old == 0
+    assert first.done_at - datetime.now(UTC) == pytest.approx(timedelta(hours=2), abs=timedelta(minutes=5))
+    second = await announce_slowly(town, 1 / HOUR)
+    assert second.done_at is not None
+    assert second.done_at - first.done_at == pytest.approx(timedelta(hours=2), abs=timedelta(minutes=5))
+
+
+async def test_it_tells_how_many_will_be_held_back_before_their_turn_comes(town: Town) -> None:
+    assert (await announce_slowly(town, 1 / (5 * HOUR))).too_old == 1
+    assert (await announce_slowly(town, 1 / (5 * HOUR))).too_old == 2
+
+
+async def test_a_double_click_tells_of_the_same_texts(town: Town) -> None:
+    key = uuid4()
+    assert [(await announce_slowly(town, 1 / (5 * HOUR), key)).too_old for _ in range(2)] == [1, 1]
+
+
+async def test_when_all_have_left_nothing_is_told_of_the_end(town: Town) -> None:
+    key = uuid4()
+    await announce_slowly(town, 1, key)
+    while await town.wired.dispatching.hand_over_due():
+        pass
+    again = await announce_slowly(town, 1, key)
+    assert (again.queued, again.done_at, again.too_old) == (2, None, 0)
+
+
+async def test_nobody_can_say_when_a_number_sends_that_is_not_bought_yet(town: Town) -> None:
+    await change(town, Number, state=NumberState.WANTED)
+    assert (await announce_slowly(town, 1)).done_at is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
 from uuid import UUID, uuid5
@@ -18,9 +18,11 @@ from tp_inbox.domain.access import Actor, InboxRef
 from tp_inbox.domain.delivery import FailureReason, explain
 from tp_inbox.domain.eligibility import may_text_student
 from tp_inbox.domain.errors import Invalid, NotFound
+from tp_inbox.domain.pacing import Rates
 from tp_inbox.services import actors, consent
 from tp_inbox.services.number_limits import Limits
 from tp_inbox.services.numbers import number_of_school, stopped
+from tp_inbox.services.queueing import Leaving, leaving
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.feed import Change, ChangeKind, announce
@@ -36,10 +38,15 @@ OPTED_OUT = explain(FailureReason.OPTED_OUT).sentence
 
 @dataclass(frozen=True, slots=True)
 class QueuedMany:
-    """How many families it goes to, and by phone id why not to the others."""
+    """How many families it goes to, and by phone id why not to the others. ``done_at``: when the last text will have
+    left, by what the rates allow; missing when none waits, and while nobody can say. ``too_old``: how many will wait
+    for their turn until they are held back.
+    """
 
     queued: int
     refused: list[tuple[int, str]]
+    done_at: datetime | None = field(default=None, compare=False)
+    too_old: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +66,10 @@ class _Announcement:
 
 
 class Announcing:
-    def __init__(self, db: Database, limits: Limits) -> None:
+    def __init__(self, db: Database, limits: Limits, rates: Rates) -> None:
         self._db = db
         self._limits = limits
+        self._rates = rates
 
     async def queue(
         self, actor: Actor, inbox_id: int, phone_ids: Collection[int], written: str, key: UUID
@@ -79,7 +87,12 @@ class Announcing:
             refused = await _refusals(session, announcement, set(phone_ids) - before, phones)
             going = {i: phones[i] for i in sorted(set(phone_ids) - before - refused.keys())}
             await _write(session, announcement, going)
-            return QueuedMany(len(before) + len(going), sorted(refused.items()))
+            done_at, too_old = await self._leaving(session, announcement, [*before, *going])
+            return QueuedMany(len(before) + len(going), sorted(refused.items()), done_at, too_old)
+
+    async def _leaving(self, session: AsyncSession, announcement: _Announcement, phone_ids: Iterable[int]) -> Leaving:
+        keys = [_key_of(announcement, phone_id) for phone_id in phone_ids]
+        return await leaving(session, self._rates, announcement.number, announcement.actor.staff_id, keys)
 
     async def _announcement(
         self, session: AsyncSession, actor: Actor, inbox_id: int, written: str, key: UUID

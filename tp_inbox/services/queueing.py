@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
+from uuid import UUID
 
-from sqlalchemy import Select, case, func, or_, select
+from sqlalchemy import Select, case, func, or_, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from tp_inbox.domain import access
 from tp_inbox.domain.access import Actor
 from tp_inbox.domain.delivery import DeliveryState
 from tp_inbox.domain.pacing import Rates
+from tp_inbox.services.dispatching import TOO_OLD
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.tables import Campaign, Message, Number, School
@@ -56,6 +59,15 @@ class CampaignQueue:
     numbers: list[NumberQueue] = field(default_factory=list)
 
 
+class Leaving(NamedTuple):
+    """When the last of some texts will have left one number, and how many will be too old before their turn comes.
+    ``done_at`` is missing when none of them waits, and while nobody can say.
+    """
+
+    done_at: datetime | None
+    too_old: int
+
+
 class Queues:
     def __init__(self, db: Database, rates: Rates) -> None:
         self._db = db
@@ -93,6 +105,39 @@ class _Row(NamedTuple):
     bulk: int
     segments: int
     oldest_at: datetime
+
+
+async def leaving(session: AsyncSession, rates: Rates, number: Number, author_id: int, keys: Sequence[UUID]) -> Leaving:
+    """Of the texts that this author has written under these keys: by what the rates allow when nothing else is written,
+    as for the queues.
+    """
+    if number.state not in SENDS:
+        return Leaving(None, 0)
+    campaigns = await session.scalar(_CAMPAIGNS_AT_WORK) or 0
+    rate = min(rates.sender, rates.shared_by(campaigns).campaign)
+    given = {"number": number.id, "author": author_id, "keys": list(keys), "rate": rate, "too_old": TOO_OLD}
+    seconds, too_old = (await session.execute(_LEAVING, given)).one()
+    return Leaving(None if seconds is None else utc_now() + timedelta(seconds=seconds), too_old)
+
+
+_CAMPAIGNS_AT_WORK = (
+    select(func.count(col(Number.campaign_id).distinct()))
+    .join(Message, col(Message.number_id) == col(Number.id))
+    .where(col(Message.state) == DeliveryState.QUEUED)
+)
+_LEAVING = text("""
+WITH waiting AS (
+    SELECT
+        author_id, client_key, created_at, sum(segments) OVER turns / CAST(:rate AS float) AS gone_after,
+        (sum(segments) OVER turns - segments) / CAST(:rate AS float) AS begun_after
+    FROM message WHERE number_id = :number AND state = 'queued'
+    WINDOW turns AS (ORDER BY bulk, next_attempt_at, id)
+)
+SELECT
+    max(gone_after),
+    count(*) FILTER (WHERE now() + make_interval(secs => begun_after) > created_at + CAST(:too_old AS interval))
+FROM waiting WHERE author_id = :author AND client_key = ANY(CAST(:keys AS uuid[]))
+""")
 
 
 def _waiting() -> Select:
