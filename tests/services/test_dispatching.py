@@ -29,12 +29,12 @@ from tests.services.steps import (
     the,
 )
 from tp_inbox.domain.consent import ConsentSource
-from tp_inbox.domain.delivery import DeliveryState as S, FailureReason as R
+from tp_inbox.domain.delivery import TOO_OLD, DeliveryState as S, FailureReason as R
 from tp_inbox.domain.errors import Unavailable
 from tp_inbox.domain.pacing import Rates
 from tp_inbox.services import dispatching as module
 from tp_inbox.services.consent import lock_phones
-from tp_inbox.services.dispatching import BEGUN_WITHIN, LEASE, LONGEST_CLOSURE, MOST_ATTEMPTS, TOO_OLD, Dispatching
+from tp_inbox.services.dispatching import BEGUN_WITHIN, LEASE, LONGEST_CLOSURE, MOST_ATTEMPTS, Dispatching
 from tp_inbox.services.leasing import Leasing
 from tp_inbox.services.ports import Ambiguous, NotAccepted
 from tp_inbox.storage.feed import ChangeKind

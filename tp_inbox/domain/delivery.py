@@ -5,6 +5,7 @@ that any order of the same reports ends in the same place.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -53,6 +54,13 @@ class FailureReason(StrEnum):
     CARRIER_PROBLEM = "carrier_problem"
     UNKNOWN = "unknown"
 
+
+TOO_OLD = timedelta(hours=4)
+"""A text that could not leave for so long is held back: it would come at a strange hour, about what is over."""
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far the carrier's clock and ours may be apart."""
+SURELY_KNOWN = timedelta(hours=1)
+"""How much further back than the texts in question the SIDs are gathered that are some text's already."""
 
 NOT_ARRIVED = frozenset({DeliveryState.CANCELED, DeliveryState.FAILED, DeliveryState.UNDELIVERED})
 FINAL = NOT_ARRIVED | {DeliveryState.DELIVERED, DeliveryState.READ, DeliveryState.RECEIVED}

@@ -20,7 +20,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from tp_inbox.domain.delivery import Delivery, DeliveryState, FailureReason
+from tp_inbox.domain.delivery import CLOCK_SKEW, SURELY_KNOWN, TOO_OLD, Delivery, DeliveryState, FailureReason
 from tp_inbox.domain.pacing import Pace, Rates
 from tp_inbox.services import consent, figures, lanes, succession
 from tp_inbox.services.handovers import known_sids
@@ -68,12 +68,8 @@ BEGUN_WITHIN = timedelta(seconds=30)
 """Of its claim, so that a hand-over has ended when its lease has: a process may have been put to sleep meanwhile."""
 MOST_ATTEMPTS = 8
 """Of a text whose hand-over never gets an answer; one that was surely refused is tried until it is too old."""
-TOO_OLD = timedelta(hours=4)
-"""A text that could not leave for so long is held back: it would come at a strange hour, about what is over."""
 LONGEST_VALIDITY = 14_400
 """Seconds; what the carrier keeps longer than that is too old."""
-CLOCK_SKEW = timedelta(minutes=5)
-SURELY_KNOWN = timedelta(hours=1)
 LONGEST_CLOSURE = 900.0
 """Seconds for which the carrier may close the whole account by one answer, and put off the text that it refused."""
 

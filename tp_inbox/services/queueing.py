@@ -15,9 +15,8 @@ from sqlmodel import col
 
 from tp_inbox.domain import access
 from tp_inbox.domain.access import Actor
-from tp_inbox.domain.delivery import DeliveryState
+from tp_inbox.domain.delivery import TOO_OLD, DeliveryState
 from tp_inbox.domain.pacing import Rates
-from tp_inbox.services.dispatching import TOO_OLD
 from tp_inbox.storage.base import utc_now
 from tp_inbox.storage.database import Database
 from tp_inbox.storage.tables import Campaign, Message, Number, School

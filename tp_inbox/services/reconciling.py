@@ -19,12 +19,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from tp_inbox.domain.delivery import NOT_ARRIVED
+from tp_inbox.domain.delivery import CLOCK_SKEW, NOT_ARRIVED, SURELY_KNOWN, TOO_OLD
 from tp_inbox.domain.errors import Invalid, Unavailable
 from tp_inbox.domain.operating import AlertKind, DifferenceKind
 from tp_inbox.services.alerts import alert
 from tp_inbox.services.comparing import Known, OurSide, inbound_of, our_side
-from tp_inbox.services.dispatching import CLOCK_SKEW, SURELY_KNOWN, TOO_OLD
 from tp_inbox.services.handovers import alarm_if_from_elsewhere, known_sids
 from tp_inbox.services.outbox import announce_status, locked, outgoing, report_of
 from tp_inbox.services.polling import A_PAGE

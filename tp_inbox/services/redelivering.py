@@ -9,10 +9,9 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from tp_inbox.domain.delivery import NOT_ARRIVED, Delivery, DeliveryState, FailureReason
+from tp_inbox.domain.delivery import NOT_ARRIVED, TOO_OLD, Delivery, DeliveryState, FailureReason
 from tp_inbox.domain.redelivery import outcome, wait_before_again
 from tp_inbox.services import figures
-from tp_inbox.services.dispatching import TOO_OLD
 from tp_inbox.services.handovers import mark_doubled, sids_of, standings
 from tp_inbox.services.outbox import advance_message, announce_status
 from tp_inbox.storage.base import utc_now

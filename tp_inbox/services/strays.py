@@ -11,10 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from tp_inbox.domain import composing, segments
-from tp_inbox.domain.delivery import FINAL, Delivery, DeliveryState, FailureReason
+from tp_inbox.domain.delivery import CLOCK_SKEW, FINAL, TOO_OLD, Delivery, DeliveryState, FailureReason
 from tp_inbox.domain.operating import DifferenceKind
 from tp_inbox.services import outbox, redelivering
-from tp_inbox.services.dispatching import CLOCK_SKEW, TOO_OLD
 from tp_inbox.services.handovers import keep_copy
 from tp_inbox.services.ports import CarrierText
 from tp_inbox.services.routing import PHONE, thread_with
