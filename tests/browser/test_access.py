@@ -107,7 +107,7 @@ def test_admin_leads_to_the_staff_and_shows_each_admin_their_own(at_work: AtWork
     expect(priya.page.get_by_role("row", name=re.compile("Samuel Okafor"))).to_contain_text("Roosevelt High School")
     expect(priya.rail.get_by_role("link", name="Messages")).to_have_count(0)
     sections = priya.page.get_by_role("navigation", name="Admin").get_by_role("link")
-    expect(sections).to_have_text(["Staff", "Roles", "Schools", "Audit log"])
+    expect(sections).to_have_text(["Staff", "Roles", "Schools", "Numbers", "Audit log"])
 
     marcus = at_work("principal", "/admin")
     expect(marcus.page).to_have_url(re.compile("/admin/staff$"))

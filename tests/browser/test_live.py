@@ -94,9 +94,9 @@ def fill_inbox_of_the_therapist(behind: Behind) -> None:
     )
     behind.rows(
         "insert into message (thread_id, inbox_id, direction, author_id, number_id, sender, recipient, written, body,"
-        "  media, segments, retried, sid, state, attempts, created_at, next_attempt_at)"
+        "  media, segments, retried, purpose, bulk, redelivered, sid, state, attempts, created_at, next_attempt_at)"
         f" select t.id, t.inbox_id, 'out', i.staff_id, {number}, '+16125550119', '+19525550137', 'Exercise ' || n, 'x',"
-        "  0, 1, false, 'SMold' || n, 'delivered', 1, now() - interval '300 minutes' + n * interval '1 minute', now()"
+        "  0, 1, false, 'written', false, 0, 'SMold' || n, 'delivered', 1, now() - interval '300 minutes' + n * interval '1 minute', now()"
         " from generate_series(1, 120) n, thread t join inbox i on i.id = t.inbox_id"
         " join family_phone p on p.id = t.phone_id"
         f" where t.inbox_id = {of_rivera} and p.e164 = '+19525550137'"
