@@ -257,6 +257,7 @@ async def test_every_job_stands_on_one_screen_with_its_interval(town: Town) -> N
         "watch the limits of numbers": 60,
         "watch for texts that nobody reads": 60,
         "give numbers back": 60,
+        "compare numbers that were stopped": 30,
         "compare our numbers with the carrier's": 3600,
         "take a week's silence about a STOP as yes": 3600,
     }

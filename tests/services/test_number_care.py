@@ -17,6 +17,7 @@ from tests.services.steps import (
     add,
     change,
     give_number,
+    handed_over,
     message,
     queued,
     receive,
@@ -272,6 +273,16 @@ class TestTheCarriersList:
         assert await state_of(town, waiting) == (S.FAILED, R.SENDER_NOT_READY)
         with pytest.raises(Unavailable, match="does not have this number any more"):
             await queued(town)
+
+    async def test_one_that_was_stopped_because_it_is_gone_is_replaced_and_not_resumed(self, town: Town) -> None:
+        del town.gateway.bought[LINCOLN_NUMBER]
+        town.gateway.refuse(ROSA, R.SENDER_NOT_READY, stop_sender=True)
+        await handed_over(town)
+        assert (await number(town)).state is N.STOPPED
+        await town.wired.number_care.compare_where_stopped()
+        assert (await number(town)).state is N.GONE
+        (said,) = await alerts(town)
+        assert "does not have (312) 555-0100 any more" in said
 
     async def test_it_is_replaced_and_families_are_told_who_writes(self, town: Town) -> None:
         await queued(town)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 Job = Callable[[], Awaitable[object]]
 OnlyOne = Callable[[str], AbstractAsyncContextManager[bool]]
 
+SOON = 60
+"""Seconds after the start of a worker."""
 IDLE_SECONDS = 1.0
 """How long the dispatcher sleeps when nothing wakes it: the wait of a text whose retry is due."""
 ONE_AT_A_TIME = {"max_instances": 1, "coalesce": True, "misfire_grace_time": None}
@@ -76,6 +79,7 @@ class Worker:
             ("watch the limits of numbers", 60, crew.number_care.watch_limits),
             ("watch for texts that nobody reads", 60, crew.number_care.watch_unread),
             ("give numbers back", 60, crew.number_care.give_back_due),
+            ("compare numbers that were stopped", 30, crew.number_care.compare_where_stopped),
             ("compare our numbers with the carrier's", 3600, crew.number_care.compare_with_carrier),
             ("take a week's silence about a STOP as yes", 3600, crew.unsubscribing.take_silence_as_yes),
         ]
@@ -85,8 +89,7 @@ class Worker:
         self._crew.dispatching.on_room = self.wake
         scheduler = AsyncIOScheduler()
         for name, when, job in self._jobs:
-            trigger = IntervalTrigger(seconds=when) if isinstance(when, int) else when
-            scheduler.add_job(self._turn, trigger, (name, job), id=name, **ONE_AT_A_TIME)
+            scheduler.add_job(self._turn, _trigger(when), (name, job), id=name, **ONE_AT_A_TIME)
         scheduler.start()
         try:
             await asyncio.gather(self._dispatch(), self._buy_numbers())
@@ -150,3 +153,10 @@ class Worker:
         except Exception:
             log.exception("%s failed", name)
         return None
+
+
+def _trigger(when: int | CronTrigger) -> IntervalTrigger | CronTrigger:
+    """What is seldom done is done soon after a start, too: a worker that starts again every hour leaves nothing out."""
+    if not isinstance(when, int):
+        return when
+    return IntervalTrigger(seconds=when, start_date=datetime.now(UTC) + timedelta(seconds=min(when, SOON)))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, any_, delete, exists, false, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -101,6 +101,7 @@ class NumberCare:
         self._db = db
         self._gateway = gateway
         self._limits = limits
+        self._compared_at = datetime.min.replace(tzinfo=UTC)
 
     # What waits for a number --------------------------------------------------------------------------------
 
@@ -201,6 +202,18 @@ class NumberCare:
         await self._find_again(theirs.keys())
         await self._lead_here([theirs[number.sid] for number in ours if number.sid in theirs])
         await self._compare_services()
+
+    async def compare_where_stopped(self) -> None:
+        """A number that has just been stopped may not be the carrier's any more: then it is to be replaced, and not to
+        be resumed.
+        """
+        standing = (col(Alert.kind) == AlertKind.NUMBER_STOPPED, col(Alert.settled_at).is_(None))
+        async with self._db.reading() as session:
+            stopped_at = await session.scalar(select(func.max(col(Alert.last_at))).where(*standing))
+        if stopped_at is not None and stopped_at > self._compared_at:
+            now = utc_now()
+            await self.compare_with_carrier()
+            self._compared_at = now
 
     async def _ours(self, before: datetime) -> list[Number]:
         bought_before = or_(col(Number.bought_at).is_(None), col(Number.bought_at) < before)
@@ -345,6 +358,7 @@ async def introduce_again(session: AsyncSession, number: Number) -> None:
 async def _lose(session: AsyncSession, number: Number) -> None:
     number.state, number.problem, number.joined_id = NumberState.GONE, "Twilio does not have it any more.", None
     sentence = LOST.format(number=display_phone(number.e164 or ""))
+    await settle(session, AlertKind.NUMBER_STOPPED, number.id)
     await alert(session, AlertKind.NUMBER_GONE, sentence, number.id, number_id=number.id)
     await record_change(session, number, "gone")
     waiting = select(Message).where(col(Message.number_id) == number.id, col(Message.state) == DeliveryState.QUEUED)
