@@ -43,8 +43,8 @@ CAMPAIGN_NOT_STOPPED = "These texts are not stopped."
 ACCOUNT_NOT_STOPPED = "The account is not stopped."
 WAIT = "What is queued waits. When it is mended, let the texts go on here."
 NOT_READY_SENTENCE = (
-    "The carrier takes no texts from {number}. Look in its console whether the number is there, can send texts, and is "
-    f"in its school’s service. {WAIT}"
+    "The carrier takes no texts from {number}. Look in the carrier’s console whether the number is there, can send "
+    f"texts, and is in its school’s service. {WAIT}"
 )
 NOT_PERMITTED_SENTENCE = (
     "The account may not send from {number} to where a text was to go. Allow that region in the carrier’s console, or "

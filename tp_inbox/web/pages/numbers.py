@@ -62,17 +62,20 @@ def _strip() -> rx.Component:
     )
     return rx.el.dl(
         _figure("Numbers", said.count.to_string(), rx.cond(said.trouble > 0, trouble, "all in order")),
+        _figure("Numbers each month", f"${said.cost:,.2f}", rx.cond(said.cap, _of_at_most(said), "no limit is set")),
         _figure(
-            "Numbers each month", f"${said.cost:,.2f}", rx.cond(said.cap, _of_at_most(said.cap), "no limit is set")
+            "Texts this month",
+            f"${said.segments_cost:,.2f}",
+            rx.fragment("about, for ", segments, "; a long text has several"),
         ),
-        _figure("Texts this month", f"${said.segments_cost:,.2f}", rx.fragment("about, for ", segments)),
         _figure("Texts waiting", waiting.to_string(), rx.cond(waiting > 0, done, "everything has left")),
         class_name="figures",
     )
 
 
-def _of_at_most(cap: Any) -> str:
-    return f"of at most ${cap.to(float):,.2f}"
+def _of_at_most(said: Any) -> rx.Component:
+    words = f"of at most ${said.cap.to(float):,.2f}"
+    return rx.cond(said.cost >= said.cap.to(float), tag(words, "warn"), words)
 
 
 def _figure(name: str, value: Any, about: Any) -> rx.Component:
