@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from hypothesis import given, strategies as st
 from tests.twilio.cast import settings_for
 from tp_inbox.domain.delivery import DeliveryState, FailureReason
 from tp_inbox.services.ports import Accepted, Ambiguous, CarrierAway, NotAccepted, NumberRefused, OutgoingText
+from tp_inbox.simulator.connections import hang_up
 from tp_inbox.simulator.faults import Account, Faults, Trouble
 from tp_inbox.twilio.client import Timeouts
 from tp_inbox.twilio.gateway import TwilioGateway
@@ -377,3 +380,21 @@ def test_another_sites_page_switches_nothing(simulation: Simulation) -> None:
     for origin in ("https://evil.example", "null"):
         answer = simulation.web.put("/simulator/faults", json={"account": "refused"}, headers={"Origin": origin})
         assert answer.status_code == 403
+
+
+OWN_FILES = Path("/proc/self/fd")
+
+
+def test_hanging_up_leaves_nothing_open_and_touches_no_other_connection() -> None:
+    """Whoever waits for the end of a pipe of ours, as a child process does, would wait for ever."""
+    ours, theirs = socket.socketpair()
+    told, hears = os.pipe()
+    with ours, theirs, open(told, "rb") as end:  # noqa: PTH123 - a descriptor has no path
+        before = len(list(OWN_FILES.iterdir()))
+        for _ in range(20):
+            assert not hang_up("127.0.0.1", 9)
+        assert len(list(OWN_FILES.iterdir())) == before
+        os.close(hears)
+        assert end.read() == b""
+        theirs.sendall(b"still there")
+        assert ours.recv(64) == b"still there"

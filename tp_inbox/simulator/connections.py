@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
@@ -28,12 +29,13 @@ def hang_up(host: str, port: int) -> bool:
 
 
 def _open_sockets() -> Iterator[socket.socket]:
-    """A duplicate of every open file of this process, each as a socket, to be closed by whoever takes it."""
+    """A duplicate of every open socket of this process, to be closed by whoever takes it."""
     folder = next((folder for folder in OWN_FILES if folder.is_dir()), None)
     for name in os.listdir(folder) if folder else []:  # noqa: PTH208 - names are all that is needed
         with suppress(OSError):
-            # Told what it is, Python does not ask the kernel; for a file that is no socket, _peer finds out.
-            yield socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, os.dup(int(name)))
+            if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                # Told what it is, Python does not ask the kernel again.
+                yield socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, os.dup(int(name)))
 
 
 def _peer(connection: socket.socket) -> tuple[str, int] | None:
