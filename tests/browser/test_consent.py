@@ -74,6 +74,8 @@ def test_a_stop_to_the_school_closes_a_colleagues_open_composer(at_work: AtWork,
     expect(elena.composer).to_have_count(0)
     product.text_from_family(number_of(product, RANIA), LINCOLN_NUMBER, "START")
     expect(elena.composer).to_have_value("See you on Friday")
+    elena.sends()
+    expect(elena.bubble("See you on Friday")).to_have_count(1)
 
 
 def test_an_admin_stops_texts_by_hand_and_takes_it_back(at_work: AtWork) -> None:

@@ -382,7 +382,7 @@ def test_another_sites_page_switches_nothing(simulation: Simulation) -> None:
         assert answer.status_code == 403
 
 
-OWN_FILES = Path("/proc/self/fd")
+OWN_FILES = Path("/dev/fd")
 
 
 def test_hanging_up_leaves_nothing_open_and_touches_no_other_connection() -> None:
