@@ -27,30 +27,18 @@ class Street:
     town: Town
     http: httpx.AsyncClient
 
-    async def text(
-        self,
-        body: str = "Thank you",
-        sender: str = ROSA,
-        to: str = LINCOLN_NUMBER,
-        sid: str = "",
-        token: str | None = None,
-        tampered: dict[str, str] | None = None,
-        **more: str,
-    ) -> int:
-        """A family's text; the status of our answer. ``tampered``: fields that changed after it was signed."""
-        sid = sid or new_sid()
+    async def text(self, body: str = "Thank you", sender: str = ROSA, to: str = LINCOLN_NUMBER) -> int:
+        """A family's text; the status of our answer."""
+        sid = new_sid()
         form = {"MessageSid": sid, "SmsSid": sid, "SmsMessageSid": sid, "SmsStatus": "received", "NumMedia": "0"}
-        form |= {"From": sender, "To": to, "Body": body} | more
-        return await self._post("/twilio/inbound", form, token, tampered)
+        return await self._post("/twilio/inbound", form | {"From": sender, "To": to, "Body": body})
 
-    async def status(
-        self, of: Message, word: str, code: str = "", token: str | None = None, sid: str = "", **more: str
-    ) -> int:
+    async def status(self, of: Message, word: str, code: str = "", sid: str = "") -> int:
         """What the carrier reports of a text of ours; the status of our answer."""
         sid = sid or of.sid or ""
         form = {"MessageSid": sid, "SmsSid": sid, "MessageStatus": word, "SmsStatus": word}
-        form |= {"From": of.sender or "", "To": of.recipient} | ({"ErrorCode": code} if code else {}) | more
-        return await self._post(f"/twilio/status?message={of.id}", form, token, None)
+        form |= {"From": of.sender or "", "To": of.recipient} | ({"ErrorCode": code} if code else {})
+        return await self._post(f"/twilio/status?message={of.id}", form)
 
     async def routed(self) -> None:
         """Everything that came is in its conversation."""
@@ -60,11 +48,10 @@ class Street:
                     return
                 await asyncio.sleep(0.01)
 
-    async def _post(self, path: str, form: dict[str, str], token: str | None, tampered: dict[str, str] | None) -> int:
+    async def _post(self, path: str, form: dict[str, str]) -> int:
         settings = self.town.wired.settings
         form = {"AccountSid": settings.twilio_account_sid, "ApiVersion": "2010-04-01"} | form
-        secret = settings.twilio_auth_token.get_secret_value() if token is None else token
-        signature = RequestValidator(secret).compute_signature(settings.address + path, form) if secret else ""
+        validator = RequestValidator(settings.twilio_auth_token.get_secret_value())
+        signature = validator.compute_signature(settings.address + path, form)
         headers = {"X-Twilio-Signature": signature, "Content-Type": "application/x-www-form-urlencoded"}
-        sent = urlencode(form | (tampered or {})).encode()
-        return (await self.http.post(path, content=sent, headers=headers)).status_code
+        return (await self.http.post(path, content=urlencode(form).encode(), headers=headers)).status_code

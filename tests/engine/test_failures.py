@@ -1,6 +1,7 @@
 """Failures of products like this one, each of which lost, doubled or misdirected texts. Here none of them happens.
 
-Those of rights stand in tests/rights, those of drafts and of a colleague's missed answer in tests/services.
+The first three, at the door, stand in tests/services/test_webhook_failures.py, those of rights in tests/rights, and
+those of drafts and of a colleague's missed answer in tests/services.
 """
 
 from __future__ import annotations
@@ -13,14 +14,13 @@ from uuid import uuid4
 import pytest
 from sqlmodel import col
 
-from tests.cast import LINCOLN_NUMBER, OMAR, ROOSEVELT_NUMBER, ROSA, Town
-from tests.engine.street import Street, new_sid
+from tests.cast import OMAR, ROOSEVELT_NUMBER, ROSA, Town
+from tests.engine.street import Street
 from tests.fakes import Loss
 from tests.services.steps import (
     change,
     due_now,
     handed_over,
-    listening,
     message,
     queued,
     rows,
@@ -31,56 +31,12 @@ from tp_inbox.domain.delivery import DeliveryState as S, FailureReason as R
 from tp_inbox.domain.errors import NotAllowed
 from tp_inbox.domain.operating import AlertKind
 from tp_inbox.services.ports import Accepted
-from tp_inbox.storage.feed import ChangeKind
-from tp_inbox.storage.tables import Alert, ConsentEvent, Contact, InboundRequest, Message
+from tp_inbox.storage.tables import Alert, ConsentEvent, Contact, Message
 from tp_inbox.storage.tables.messages import Direction, StopQuestion
 
 
 async def from_families(town: Town) -> list[Message]:
     return await rows(town, Message, col(Message.direction) == Direction.IN)
-
-
-class TestFailure1AWebhookThatComesAgain:
-    async def test_fifty_times_at_once_and_after_another_text_is_one_text_and_one_push(
-        self, town: Town, street: Street
-    ) -> None:
-        sid = new_sid()
-        async with listening(town) as heard:
-            answers = await asyncio.gather(*(street.text("Is there school?", sid=sid) for _ in range(50)))
-            await street.text("Thank you")
-            answers.append(await street.text("Is there school?", sid=sid))
-            await street.routed()
-            pushes = (await heard.kinds()).count(ChangeKind.MESSAGE)
-        assert set(answers) == {200}
-        assert [m.body for m in await from_families(town)] == ["Is there school?", "Thank you"]
-        assert pushes == 2
-
-
-class TestFailure2AMessagingServiceBehindAProxy:
-    async def test_a_signed_text_to_any_number_of_a_service_is_let_in(self, town: Town, street: Street) -> None:
-        service = {"MessagingServiceSid": "MG" + "5" * 32, "ToCity": "", "NewParameter": "ñ & =", "OptOutType": ""}
-        assert await street.text("Hola", **service) == 200
-        assert await street.text("Hallo", to=ROOSEVELT_NUMBER, sender=OMAR, **service) == 200
-        await street.routed()
-        assert [(m.body, m.recipient) for m in await from_families(town)] == [
-            ("Hola", LINCOLN_NUMBER),
-            ("Hallo", ROOSEVELT_NUMBER),
-        ]
-
-
-class TestFailure3ForgedWebhooks:
-    @pytest.mark.parametrize("forgery", [{"token": ""}, {"token": "another"}, {"tampered": {"Body": "Stop!"}}])
-    async def test_a_forged_text_is_turned_away_and_nothing_is_stored(
-        self, town: Town, street: Street, forgery: dict
-    ) -> None:
-        assert await street.text(**forgery) == 403
-        assert await rows(town, InboundRequest) == []
-
-    @pytest.mark.parametrize("token", ["", "another"])
-    async def test_a_forged_delivery_changes_nothing(self, town: Town, street: Street, token: str) -> None:
-        text = await handed_over(town)
-        assert await street.status(text, "delivered", token=token) == 403
-        assert (await message(town, text.id)).state is S.ACCEPTED
 
 
 class TestFailure4ALateSent:
